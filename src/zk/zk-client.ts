@@ -94,7 +94,12 @@ export type ZkOp =
       readonly mode: ZkCreateMode
       readonly acl?: readonly ZkAcl[]
     }
-  | { readonly kind: 'set'; readonly path: string; readonly data: Buffer | null; readonly version: number }
+  | {
+      readonly kind: 'set'
+      readonly path: string
+      readonly data: Buffer | null
+      readonly version: number
+    }
   | { readonly kind: 'delete'; readonly path: string; readonly version: number }
   | { readonly kind: 'check'; readonly path: string; readonly version: number }
 
