@@ -208,8 +208,9 @@ function compileArray(field: Field, target: Target, nullable: boolean): Plan {
       if (count * minBytes > reader.remaining) {
         reader.fail(`an array of ${count} elements, ${reader.remaining} bytes left`)
       }
-      const values = new Array<unknown>(count)
-      for (let i = 0; i < count; i++) values[i] = element.read(reader)
+      // Grows as elements come: a count that lies costs nothing.
+      const values: unknown[] = []
+      for (let i = 0; i < count; i++) values.push(element.read(reader))
       return values
     },
     write(writer, value) {
