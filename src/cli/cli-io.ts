@@ -1,0 +1,24 @@
+/** What a command sees of the world: `main.ts` gives the real one, a test its own. */
+
+export interface CliIo {
+  /** Written as it is: lines end where the text says so. */
+  stdout(text: string): void
+  stderr(text: string): void
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdin: CliStdin
+}
+
+export interface CliStdin extends AsyncIterable<Buffer | string> {
+  readonly isTTY?: boolean
+}
+
+/** A command has failed and has said why; `main.ts` exits with the code and prints nothing. */
+export class ExitError extends Error {
+  readonly exitCode: number
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`)
+    this.name = 'ExitError'
+    this.exitCode = exitCode
+  }
+}
