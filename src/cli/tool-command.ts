@@ -51,14 +51,12 @@ export function collect(value: string, previous: readonly string[] | undefined):
   return [...(previous ?? []), value]
 }
 
-/** For an option that takes a whole number. */
-export function integer(name: string): (value: string) => number {
-  return (value) => {
-    if (!/^[+-]?\d+$/.test(value)) {
-      throw new PlainError(`Cannot parse argument '${value}' of option ${name}`)
-    }
-    return Number(value)
+/** The value of an option that takes a whole number. */
+export function parseInteger(value: string, option: string): number {
+  if (!/^[+-]?\d+$/.test(value)) {
+    throw new Error(`Cannot parse argument '${value}' of option ${option}`)
   }
+  return Number(value)
 }
 
 type Given = Readonly<Record<string, unknown>>

@@ -15,9 +15,9 @@ import {
   checkInvalid,
   checkRequired,
   collect,
-  integer,
   logError,
   PlainError,
+  parseInteger,
   toolCommand,
   UsageError,
 } from './tool-command.ts'
@@ -34,8 +34,8 @@ interface TopicsOptions {
   readonly alter?: true
   readonly topic?: string
   readonly topicId?: string
-  readonly partitions?: number
-  readonly replicationFactor?: number
+  readonly partitions?: string
+  readonly replicationFactor?: string
   readonly replicaAssignment?: string
   readonly config?: readonly string[]
   readonly deleteConfig?: readonly string[]
@@ -105,8 +105,9 @@ class TopicTool {
   }
 
   async #create(): Promise<void> {
-    const { partitions, replicationFactor, ifNotExists } = this.#options
     const name = this.#options.topic!
+    const partitions = maybeInteger(this.#options.partitions, 'partitions')
+    const replicationFactor = maybeInteger(this.#options.replicationFactor, 'replication-factor')
     const assignments = parseReplicaAssignment(this.#options.replicaAssignment)
     const configs = parseConfigs(this.#options.config ?? [])
     if (/[._]/.test(name)) {
@@ -129,7 +130,7 @@ class TopicTool {
       this.#io.stdout(`Created topic ${name}.\n`)
     } catch (error) {
       const exists = error instanceof KafkaError && error.code === ErrorCode.TOPIC_ALREADY_EXISTS
-      if (!exists || !ifNotExists) throw error
+      if (!exists || !this.#options.ifNotExists) throw error
     }
   }
 
@@ -138,6 +139,7 @@ class TopicTool {
   }
 
   async #alter(): Promise<void> {
+    const count = parseInteger(this.#options.partitions!, 'partitions')
     const assignment = parseReplicaAssignment(this.#options.replicaAssignment)
     parseConfigs(this.#options.config ?? [])
     const names = await this.#matchingTopics()
@@ -147,7 +149,7 @@ class TopicTool {
     await this.#admin.createPartitions(
       described.map(({ name, partitions }) => ({
         name,
-        count: this.#options.partitions!,
+        count,
         assignments: assignment?.slice(partitions.length),
       })),
     )
@@ -233,6 +235,10 @@ class TopicTool {
       throw new Error(`Topic 'Optional[${topic}]' does not exist as expected`)
     }
   }
+}
+
+function maybeInteger(value: string | undefined, option: string): number | undefined {
+  return value === undefined ? undefined : parseInteger(value, option)
 }
 
 function describeFilter(options: TopicsOptions): DescribeFilter {
@@ -344,12 +350,8 @@ function addOptions(command: Command): void {
     .option('--describe', 'show topics and where their partitions are')
     .option('--topic <topic>', 'a name, or a regular expression except with --create')
     .option('--topic-id <id>', 'the topic to describe')
-    .option('--partitions <count>', 'number of partitions', integer('partitions'))
-    .option(
-      '--replication-factor <count>',
-      'replicas of each partition',
-      integer('replication-factor'),
-    )
+    .option('--partitions <count>', 'number of partitions')
+    .option('--replication-factor <count>', 'replicas of each partition')
     .option('--replica-assignment <lists>', 'brokers of each partition: 1:2,2:3')
     .option('--config <name=value>', 'config of the new topic; may be repeated', collect)
     .option('--delete-config <name>', 'not supported with --bootstrap-server', collect)
