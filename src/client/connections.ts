@@ -131,22 +131,17 @@ export class Connections {
     }
   }
 
-  /**
-   * Our newest version first. A broker that does not know it answers in the layout of version 0,
-   * which does not parse as a newer one: then version 0 is what we ask with.
-   */
+  /** Our newest version first; a broker that does not know it says which one it does (KIP-511). */
   async #negotiate(
     channel: BrokerChannel,
     address: BrokerAddress,
   ): Promise<ReadonlyMap<number, VersionSpan>> {
     const newest = apiVersions.versions.max
-    let answer: ResponseOf<typeof apiVersions>
-    try {
-      answer = await sendOver(channel, address, apiVersions, newest, this.#software)
-      if (answer.errorCode === ErrorCode.UNSUPPORTED_VERSION) throw new MalformedMessageError('')
-    } catch (error) {
-      if (!(error instanceof MalformedMessageError)) throw error
-      answer = await sendOver(channel, address, apiVersions, 0, {})
+    let answer = await sendOver(channel, address, apiVersions, newest, this.#software)
+    if (answer.errorCode === ErrorCode.UNSUPPORTED_VERSION) {
+      const offered = answer.apiKeys.find(({ apiKey }) => apiKey === apiVersions.key)
+      const version = Math.min(offered?.maxVersion ?? 0, newest)
+      answer = await sendOver(channel, address, apiVersions, version, this.#software)
     }
     if (answer.errorCode !== 0) throw new KafkaError(answer.errorCode)
     return new Map(answer.apiKeys.map((span) => [span.apiKey, span]))

@@ -7,7 +7,7 @@ export class KafkaError extends Error {
   readonly code: ErrorCode
 
   constructor(code: number, message?: string | null) {
-    super(message == null || message === '' ? errorMessage(code) : message)
+    super(message ?? errorMessage(code))
     this.name = 'KafkaError'
     this.code = code as ErrorCode
   }

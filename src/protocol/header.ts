@@ -4,6 +4,7 @@
  */
 
 import { decodeResponse, writeRequest, writeResponse } from './codec.ts'
+import { ErrorCode } from './error-codes.ts'
 import { MalformedMessageError, MessageReader } from './reader.ts'
 import type { Api, RequestInput, ResponseInput, ResponseOf } from './types.ts'
 import { isInRange } from './version-range.ts'
@@ -101,7 +102,17 @@ export function decodeResponseFrame<A extends Api>(
   const reader = new MessageReader(frame, 0)
   reader.int32()
   if (responseHeaderVersion(api, version) === 1) skipTags(reader)
-  return decodeResponse(api, version, frame, reader.position)
+  const layout = isRefusedApiVersions(api, frame) ? 0 : version
+  return decodeResponse(api, layout, frame, reader.position)
+}
+
+/**
+ * A broker that does not know the version of an ApiVersions request cannot answer in it: it answers
+ * in version 0, with the error code in front (KIP-511).
+ */
+function isRefusedApiVersions(api: Api, frame: Buffer): boolean {
+  if (api.key !== API_VERSIONS_KEY || frame.length < 6) return false
+  return frame.readInt16BE(4) === ErrorCode.UNSUPPORTED_VERSION
 }
 
 /** An int16 length even in the flexible header. */

@@ -91,3 +91,10 @@ test('a response frame comes back as it was', () => {
   const frame = Buffer.concat(encodeResponseFrame(controlledShutdown, 3, 1, empty()))
   assert.deepEqual(decodeResponseFrame(controlledShutdown, 3, frame), empty())
 })
+
+test('the answer to an unknown version of ApiVersions is read in the layout of version 0', () => {
+  const frame = Buffer.from('00000001002300000001001200000004', 'hex')
+  const answer = decodeResponseFrame(apiVersions, 4, frame)
+  assert.equal(answer.errorCode, ErrorCode.UNSUPPORTED_VERSION)
+  assert.deepEqual(answer.apiKeys, [{ apiKey: 18, minVersion: 0, maxVersion: 4 }])
+})

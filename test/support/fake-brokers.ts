@@ -4,13 +4,9 @@
  */
 
 import type { BrokerAddress, BrokerChannel } from '../../src/client/connections.ts'
-import {
-  decodeRequest,
-  decodeResponse,
-  encodeRequest,
-  encodeResponse,
-} from '../../src/protocol/codec.ts'
+import { decodeRequest, encodeRequest } from '../../src/protocol/codec.ts'
 import { ErrorCode } from '../../src/protocol/error-codes.ts'
+import { decodeResponseFrame, encodeResponseFrame } from '../../src/protocol/header.ts'
 import type { apiVersions } from '../../src/protocol/messages/api-versions.ts'
 import type { createTopics } from '../../src/protocol/messages/create-topics.ts'
 import { MESSAGES } from '../../src/protocol/messages/index.ts'
@@ -61,7 +57,11 @@ export class FakeBrokers {
     this.connections.push(`${host}:${port}`)
     const brokerId = Number(host.slice(1))
     if (this.down.has(brokerId)) throw new Error('connection refused')
-    const send = async <A extends Api>(api: A, version: number, request: RequestInput<A>) => {
+    const send = async <A extends Api>(
+      api: A,
+      version: number,
+      request: RequestInput<A>,
+    ): Promise<ResponseOf<A>> => {
       if (this.down.has(brokerId)) throw new Error('connection closed')
       this.#log.push({ brokerId, name: api.name })
       this.onSend(brokerId, api, version)
@@ -70,8 +70,8 @@ export class FakeBrokers {
         api.name === 'ApiVersions' && version > this.newestApiVersions ? 0 : version
       const asked = answerVersion === version ? decodeRequest(api, version, bytes) : null
       const answer = this.#answer(brokerId, api.name, asked) as ResponseInput<A>
-      const encoded = Buffer.concat(encodeResponse(api, answerVersion, answer))
-      return decodeResponse(api, version, encoded) as ResponseOf<A>
+      const frame = Buffer.concat(encodeResponseFrame(api, answerVersion, 1, answer))
+      return decodeResponseFrame(api, version, frame)
     }
     return {
       send,
