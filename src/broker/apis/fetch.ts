@@ -1,0 +1,68 @@
+// Fetch, v0-17: consumers and followers read batches. Versions 0 to 3 know only the formats of before
+// 0.11: what they read is converted on the way out.
+import { ErrorCode } from '../../protocol/error-codes.ts'
+import { fetch } from '../../protocol/messages/fetch.ts'
+import { downconvert } from '../../records/legacy.ts'
+import type { FetchAnswer } from '../../replication/replica-manager.ts'
+import { handler } from '../handler.ts'
+
+/** From this version on clients take batches of magic 2. */
+const FIRST_WITH_MAGIC_2 = 4
+
+export const handleFetch = handler(
+  fetch,
+  (request, { replicas }, { version, listener }) =>
+    new Promise((resolve) => {
+      replicas.fetch({ request, version, listener }, (answer) => {
+        resolve(version >= FIRST_WITH_MAGIC_2 ? answer : downconverted(request, answer, version))
+      })
+    }),
+  (request, errorCode) => ({
+    errorCode,
+    sessionId: 0,
+    responses: request.topics.map(({ topic, topicId, partitions }) => ({
+      topic,
+      topicId,
+      partitions: partitions.map(({ partition }) => ({
+        partitionIndex: partition,
+        errorCode,
+        highWatermark: -1,
+        records: null,
+      })),
+    })),
+  }),
+)
+
+type Request = Parameters<typeof handleFetch.handle>[0]
+
+function downconverted(request: Request, answer: FetchAnswer, version: number): FetchAnswer {
+  const magic = version <= 1 ? 0 : 1
+  const asked = request as { topics: readonly FetchTopic[] }
+  return {
+    ...answer,
+    responses: answer.responses.map((topic) => ({
+      ...topic,
+      partitions: topic.partitions.map((partition) => {
+        if (partition.records === null || partition.records.length === 0) return partition
+        const fetchOffset = offsetOf(asked.topics, topic.topic ?? '', partition.partitionIndex)
+        const stored = Buffer.concat(partition.records)
+        const outcome = downconvert(stored, { magic, fetchOffset })
+        if (outcome.kind === 'unsupported-compression') {
+          const errorCode = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
+          return { ...partition, errorCode, records: [] }
+        }
+        return { ...partition, records: [outcome.records] }
+      }),
+    })),
+  }
+}
+
+interface FetchTopic {
+  readonly topic: string
+  readonly partitions: readonly { readonly partition: number; readonly fetchOffset: number }[]
+}
+
+function offsetOf(topics: readonly FetchTopic[], name: string, partition: number): number {
+  const topic = topics.find((each) => each.topic === name)
+  return topic?.partitions.find((each) => each.partition === partition)?.fetchOffset ?? 0
+}

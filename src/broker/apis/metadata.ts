@@ -1,0 +1,163 @@
+// Metadata, v0-12: brokers, controller and topics as the image shows them, on the listener of the
+// request. Unknown topics are created on the way when client and broker allow it.
+import {
+  type ClusterImage,
+  endpointOf,
+  isReachable,
+  NO_LEADER,
+  type PartitionImage,
+  type TopicImage,
+} from '../../cluster/image.ts'
+import { ErrorCode } from '../../protocol/error-codes.ts'
+import { metadata as metadataApi } from '../../protocol/messages/metadata.ts'
+import type { RequestOf } from '../../protocol/types.ts'
+import { ZERO_UUID } from '../../protocol/uuid.ts'
+import { CLUSTER_OPERATIONS, NOT_ASKED, TOPIC_OPERATIONS } from '../authorized-operations.ts'
+import { ApiError, handler, type RequestContext } from '../handler.ts'
+import { isInternalTopic } from '../internal-topics.ts'
+import type { BrokerServices } from '../services.ts'
+
+type Request = RequestOf<typeof metadataApi>
+
+export const handleMetadata = handler(
+  metadataApi,
+  async (request, services, context) => {
+    const { metadata, clusterId } = services
+    const topics = await answerTopics(request, services, context)
+    const { image } = metadata
+    return {
+      brokers: [...image.brokers.values()].flatMap((broker) => {
+        const endpoint = endpointOf(broker, context.listener)
+        if (endpoint === undefined) return []
+        return [{ nodeId: broker.id, host: endpoint.host, port: endpoint.port, rack: broker.rack }]
+      }),
+      clusterId,
+      controllerId: image.controllerId,
+      topics,
+      clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
+        ? CLUSTER_OPERATIONS
+        : NOT_ASKED,
+    }
+  },
+  (request, code) => ({
+    brokers: [],
+    topics: (request.topics ?? []).map(({ name, topicId }) => ({
+      ...emptyTopic(code, name),
+      topicId,
+    })),
+  }),
+)
+
+type TopicAnswer = ReturnType<typeof emptyTopic> & {
+  partitions: ReturnType<typeof partitionAnswer>[]
+}
+
+async function answerTopics(
+  request: Request,
+  services: BrokerServices,
+  context: RequestContext,
+): Promise<TopicAnswer[]> {
+  const { image } = services.metadata
+  const operations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : NOT_ASKED
+  const answer = (topic: TopicImage) => topicAnswer(image, topic, operations, context)
+  const asked = request.topics
+  if (asked === null || (context.version === 0 && asked.length === 0)) {
+    return [...image.topics.values()].map(answer)
+  }
+  checkTopicIds(asked, context.version)
+  if (asked.some(({ topicId }) => topicId !== ZERO_UUID)) {
+    return asked
+      .filter(({ topicId }) => topicId !== ZERO_UUID)
+      .map(({ topicId }) => {
+        const topic = image.topicsById.get(topicId)
+        if (topic !== undefined) return answer(topic)
+        return { ...emptyTopic(ErrorCode.UNKNOWN_TOPIC_ID, null), topicId }
+      })
+  }
+  const names = [...new Set(asked.map(({ name }) => name ?? ''))]
+  const mayCreate = context.version < 4 || request.allowAutoTopicCreation
+  return Promise.all(
+    names.map(async (name) => {
+      const topic = image.topics.get(name)
+      if (topic !== undefined) return answer(topic)
+      return emptyTopic(await services.autoTopics.onUnknownTopic(name, mayCreate), name)
+    }),
+  )
+}
+
+function checkTopicIds(asked: NonNullable<Request['topics']>, version: number): void {
+  for (const { name, topicId } of asked) {
+    if (version < 12 && topicId !== ZERO_UUID) {
+      throw new ApiError(ErrorCode.INVALID_REQUEST, 'Topic ids need Metadata version 12.')
+    }
+    if (version < 12 && name === null) {
+      throw new ApiError(ErrorCode.INVALID_REQUEST, 'A topic needs a name before version 12.')
+    }
+  }
+}
+
+function emptyTopic(errorCode: ErrorCode, name: string | null) {
+  return {
+    errorCode,
+    name,
+    topicId: ZERO_UUID as string,
+    isInternal: name !== null && isInternalTopic(name),
+    partitions: [] as ReturnType<typeof partitionAnswer>[],
+    topicAuthorizedOperations: NOT_ASKED,
+  }
+}
+
+function topicAnswer(
+  image: ClusterImage,
+  topic: TopicImage,
+  operations: number,
+  context: RequestContext,
+): TopicAnswer {
+  const partitions: ReturnType<typeof partitionAnswer>[] = []
+  for (let index = 0; index < topic.partitions.length; index++) {
+    const partition = topic.partitions[index]
+    if (partition !== undefined) partitions.push(partitionAnswer(image, index, partition, context))
+  }
+  return {
+    errorCode: ErrorCode.NONE,
+    name: topic.name,
+    topicId: topic.topicId,
+    isInternal: isInternalTopic(topic.name),
+    partitions,
+    topicAuthorizedOperations: operations,
+  }
+}
+
+function partitionAnswer(
+  image: ClusterImage,
+  partitionIndex: number,
+  partition: PartitionImage,
+  { listener, version }: RequestContext,
+) {
+  const { leader } = partition
+  const reachable = leader >= 0 && isReachable(image, leader, listener)
+  const isAlive = (id: number) => image.brokers.has(id)
+  const old = version === 0
+  const replicaNodes = old ? partition.replicas.filter(isAlive) : [...partition.replicas]
+  const isrNodes = old ? partition.isr.filter(isAlive) : [...partition.isr]
+  const missing =
+    replicaNodes.length < partition.replicas.length || isrNodes.length < partition.isr.length
+  let errorCode: ErrorCode = ErrorCode.NONE
+  if (!reachable) {
+    const lacksListener = leader >= 0 && isAlive(leader) && version >= 6
+    errorCode = lacksListener ? ErrorCode.LISTENER_NOT_FOUND : ErrorCode.LEADER_NOT_AVAILABLE
+  } else if (old && missing) {
+    errorCode = ErrorCode.REPLICA_NOT_AVAILABLE
+  }
+  return {
+    errorCode,
+    partitionIndex,
+    leaderId: reachable ? leader : NO_LEADER,
+    leaderEpoch: partition.leaderEpoch,
+    replicaNodes,
+    isrNodes,
+    offlineReplicas: partition.replicas.filter(
+      (id) => !isAlive(id) || partition.offlineReplicas.includes(id),
+    ),
+  }
+}

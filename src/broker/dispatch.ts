@@ -1,0 +1,146 @@
+/**
+ * From a frame to an answer: header, API key, version, body, handler, response. Bad input closes the
+ * connection as Kafka does (there is no error response for an unknown key, a version out of range or
+ * a body that cannot be parsed); only ApiVersions answers a version it does not know (KIP-511).
+ */
+import type { Clock, Logger } from '../base/ports.ts'
+import { decodeRequest } from '../protocol/codec.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
+import { decodeRequestHeader, encodeResponseFrame } from '../protocol/header.ts'
+import { apiVersions } from '../protocol/messages/api-versions.ts'
+import { MalformedMessageError } from '../protocol/reader.ts'
+import { isInRange } from '../protocol/version-range.ts'
+import {
+  type AnyHandler,
+  CLOSE_CONNECTION,
+  errorCodeOf,
+  NO_ANSWER,
+  type RequestContext,
+} from './handler.ts'
+import type { RequestMetrics } from './request-metrics.ts'
+import type { BrokerServices } from './services.ts'
+
+/** What the dispatcher knows of the connection that a frame came from. */
+export interface ConnectionInfo {
+  readonly listener: string
+  readonly remoteAddress: string
+}
+
+/** Chunks of the answer without the size prefix; null for no answer. */
+export type Reply = (answer: Buffer[] | null | 'close') => void
+
+export class Dispatcher {
+  readonly #handlers: (AnyHandler | undefined)[] = []
+  readonly #services: BrokerServices
+  readonly #clock: Clock
+  readonly #metrics: RequestMetrics
+  readonly #logger: Logger
+
+  constructor(
+    handlers: readonly AnyHandler[],
+    services: BrokerServices,
+    metrics: RequestMetrics,
+    logger: Logger,
+  ) {
+    for (const each of handlers) this.#handlers[each.api.key] = each
+    this.#services = services
+    this.#clock = services.clock
+    this.#metrics = metrics
+    this.#logger = logger
+  }
+
+  /** Never throws; `reply` is called exactly once, perhaps much later. */
+  dispatch(frame: Buffer, connection: ConnectionInfo, reply: Reply): void {
+    try {
+      this.#dispatch(frame, connection, reply)
+    } catch (error) {
+      const from = `${connection.remoteAddress} on listener ${connection.listener}`
+      if (error instanceof MalformedMessageError) {
+        this.#logger.info(`Closing connection of ${from}: ${error.message}`)
+      } else {
+        this.#logger.error(`Closing connection of ${from} after an unexpected error`, error)
+      }
+      reply('close')
+    }
+  }
+
+  #dispatch(frame: Buffer, connection: ConnectionInfo, reply: Reply): void {
+    const header = decodeRequestHeader(frame, (apiKey) => this.#handlers[apiKey]?.api)
+    const handler = header === null ? undefined : this.#handlers[header.apiKey]
+    if (header === null || handler === undefined) {
+      throw new MalformedMessageError(`unknown API key ${frame.readInt16BE(0)}`)
+    }
+    const { api } = handler
+    const version = header.apiVersion
+    if (!isInRange(api.versions, version)) {
+      if (api.key !== apiVersions.key) {
+        throw new MalformedMessageError(`${api.name} version ${version} is not supported`)
+      }
+      reply(unsupportedApiVersions(header.correlationId))
+      return
+    }
+    const request = decodeRequest(api, version, frame, header.bodyOffset)
+    const context: RequestContext = {
+      version,
+      clientId: header.clientId ?? '',
+      listener: connection.listener,
+      clientAddress: connection.remoteAddress,
+    }
+    this.#handle(handler, request, context, header.correlationId, reply)
+  }
+
+  #handle(
+    handler: AnyHandler,
+    request: unknown,
+    context: RequestContext,
+    correlationId: number,
+    reply: Reply,
+  ): void {
+    const startMs = this.#clock.monotonicMs()
+    const finish = (response: unknown): void => {
+      this.#metrics.record(handler.api, this.#clock.monotonicMs() - startMs)
+      if (response === NO_ANSWER) reply(null)
+      else if (response === CLOSE_CONNECTION) reply('close')
+      else reply(encodeAnswer(handler, context.version, correlationId, response))
+    }
+    const fail = (error: unknown): void => {
+      const code = errorCodeOf(error)
+      const message = error instanceof Error ? error.message : String(error)
+      if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
+        this.#logger.error(`Unexpected error in ${handler.api.name} v${context.version}`, error)
+      }
+      const response = handler.failure(request, code, message)
+      finish(response === null ? CLOSE_CONNECTION : response)
+    }
+    let outcome: unknown
+    try {
+      outcome = handler.handle(request, this.#services, context)
+    } catch (error) {
+      fail(error)
+      return
+    }
+    if (outcome instanceof Promise) outcome.then(finish).catch(fail)
+    else finish(outcome)
+  }
+}
+
+function encodeAnswer(
+  { api }: AnyHandler,
+  version: number,
+  correlationId: number,
+  response: unknown,
+): Buffer[] {
+  const answer = response as { throttleTimeMs?: number }
+  answer.throttleTimeMs ??= 0
+  // The handler was bound to this schema when it was made.
+  return encodeResponseFrame(api, version, correlationId, answer as never)
+}
+
+/** The v0 answer to a version we do not know: clients read our range of key 18 and ask again. */
+function unsupportedApiVersions(correlationId: number): Buffer[] {
+  const { min, max } = apiVersions.versions
+  return encodeResponseFrame(apiVersions, 0, correlationId, {
+    errorCode: ErrorCode.UNSUPPORTED_VERSION,
+    apiKeys: [{ apiKey: apiVersions.key, minVersion: min, maxVersion: max }],
+  })
+}

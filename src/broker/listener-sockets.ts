@@ -1,0 +1,127 @@
+/**
+ * The listening sockets of a broker and the connections that came in on them: limits, idle closing,
+ * frames to the dispatcher.
+ */
+import type { Clock, Listener, Logger, Socket, Transport } from '../base/ports.ts'
+import { DEFAULT_LIMITS, ServerConnection } from '../network/server-connection.ts'
+import type { Dispatcher } from './dispatch.ts'
+
+export interface ListenAddress {
+  /** Upper case, such as PLAINTEXT or INTERNAL. */
+  readonly listener: string
+  /** Empty for all interfaces. */
+  readonly host: string
+  /** 0 for any free one. */
+  readonly port: number
+}
+
+export interface SocketLimits {
+  readonly maxRequestBytes: number
+  /** -1: never. */
+  readonly connectionsMaxIdleMs: number
+  readonly maxConnections: number
+  readonly maxConnectionsPerIp: number
+}
+
+/** Idle connections are looked for this often at most. */
+const IDLE_CHECK_MS = 10_000
+
+export class ListenerSockets {
+  readonly #transport: Transport
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #limits: SocketLimits
+  readonly #listeners: Listener[] = []
+  readonly #connections = new Set<ServerConnection>()
+  readonly #countByIp = new Map<string, number>()
+  #dispatcher: Dispatcher | null = null
+  #cancelIdleCheck: () => void = () => {}
+
+  constructor(transport: Transport, clock: Clock, logger: Logger, limits: SocketLimits) {
+    this.#transport = transport
+    this.#clock = clock
+    this.#logger = logger
+    this.#limits = limits
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /** Binds; returns the address with the real port. Connections wait until `serve`. */
+  async listen(address: ListenAddress): Promise<ListenAddress> {
+    const { listener, host, port } = address
+    const bound = await this.#transport.listen(host, port, (socket) =>
+      this.#accept(socket, listener),
+    )
+    this.#listeners.push(bound)
+    this.#logger.info(`Awaiting socket connections on ${host || '0.0.0.0'}:${bound.port}.`)
+    return { listener, host, port: bound.port }
+  }
+
+  /** From now on requests are answered; until then connections are refused again. */
+  serve(dispatcher: Dispatcher): void {
+    this.#dispatcher = dispatcher
+    this.#scheduleIdleCheck()
+  }
+
+  async close(): Promise<void> {
+    this.#cancelIdleCheck()
+    this.#dispatcher = null
+    const closing = this.#listeners.map((listener) => listener.close())
+    for (const connection of [...this.#connections]) connection.close('the broker shuts down')
+    await Promise.all(closing)
+  }
+
+  #accept(socket: Socket, listener: string): void {
+    const dispatcher = this.#dispatcher
+    const ip = socket.remoteAddress
+    const fromIp = this.#countByIp.get(ip) ?? 0
+    const { maxConnections, maxConnectionsPerIp } = this.#limits
+    if (
+      dispatcher === null ||
+      this.#connections.size >= maxConnections ||
+      fromIp >= maxConnectionsPerIp
+    ) {
+      socket.setHandlers({ onData() {}, onClose() {} })
+      socket.destroy()
+      if (dispatcher !== null) this.#logger.info(`Rejected connection from ${ip}: too many`)
+      return
+    }
+    this.#countByIp.set(ip, fromIp + 1)
+    const info = { listener, remoteAddress: ip }
+    const connection = new ServerConnection(
+      socket,
+      { ...DEFAULT_LIMITS, maxRequestBytes: this.#limits.maxRequestBytes },
+      {
+        onFrame: (frame, reply) => dispatcher.dispatch(frame, info, reply),
+        onClose: (reason) => {
+          this.#forget(connection, ip)
+          if (this.#logger.isDebugEnabled()) this.#logger.debug(`Closed ${ip}: ${reason}`)
+        },
+      },
+      () => this.#clock.monotonicMs(),
+    )
+    this.#connections.add(connection)
+  }
+
+  #forget(connection: ServerConnection, ip: string): void {
+    if (!this.#connections.delete(connection)) return
+    const left = (this.#countByIp.get(ip) ?? 1) - 1
+    if (left > 0) this.#countByIp.set(ip, left)
+    else this.#countByIp.delete(ip)
+  }
+
+  #scheduleIdleCheck(): void {
+    const { connectionsMaxIdleMs } = this.#limits
+    if (connectionsMaxIdleMs < 0) return
+    const everyMs = Math.min(IDLE_CHECK_MS, connectionsMaxIdleMs)
+    this.#cancelIdleCheck = this.#clock.after(everyMs, () => {
+      const before = this.#clock.monotonicMs() - connectionsMaxIdleMs
+      for (const connection of [...this.#connections]) {
+        if (connection.lastActiveMs <= before) connection.close('idle for too long')
+      }
+      this.#scheduleIdleCheck()
+    })
+  }
+}

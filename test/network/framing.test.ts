@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { FrameError, FrameReader } from '../../src/network/framing.ts'
+
+function framed(payload: Buffer): Buffer {
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(payload.length)
+  return Buffer.concat([size, payload])
+}
+
+test('frames come out whole, however the stream is cut', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 12 }),
+      fc.array(fc.integer({ min: 1, max: 17 }), { minLength: 1 }),
+      (payloads, cuts) => {
+        const stream = Buffer.concat(payloads.map((payload) => framed(Buffer.from(payload))))
+        const seen: string[] = []
+        const reader = new FrameReader(100, (frame) => seen.push(frame.toString('hex')))
+        let at = 0
+        for (let turn = 0; at < stream.length; turn++) {
+          const bytes = cuts[turn % cuts.length]!
+          reader.push(stream.subarray(at, at + bytes))
+          at += bytes
+        }
+        assert.deepEqual(
+          seen,
+          payloads.map((payload) => Buffer.from(payload).toString('hex')),
+        )
+        assert.equal(reader.heldBytes, 0)
+      },
+    ),
+  )
+})
+
+test('a frame that lies whole in a chunk is a slice of it', () => {
+  const chunk = framed(Buffer.from('hello'))
+  const frames: Buffer[] = []
+  new FrameReader(100, (frame) => frames.push(frame)).push(chunk)
+  assert.equal(frames[0]?.buffer, chunk.buffer)
+})
+
+test('a size that no frame may have is refused as soon as its four bytes are in', () => {
+  for (const size of [-1, 101, 0x7fffffff, -0x80000000]) {
+    const bytes = Buffer.alloc(4)
+    bytes.writeInt32BE(size)
+    const reader = new FrameReader(100, () => assert.fail('there is no frame'))
+    reader.push(bytes.subarray(0, 3))
+    assert.throws(() => reader.push(bytes.subarray(3)), FrameError)
+  }
+})
+
+test('an announced size reserves no memory', () => {
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(100 * 1024 * 1024)
+  const readers = Array.from({ length: 1000 }, () => new FrameReader(0x7fffffff, () => {}))
+  const before = process.memoryUsage().arrayBuffers
+  for (const reader of readers) reader.push(size)
+  assert.ok(process.memoryUsage().arrayBuffers - before < 10 * 1024 * 1024)
+})
