@@ -1,8 +1,8 @@
 /** What a command sees of the world: `main.ts` gives the real one, a test its own. */
 
 export interface CliIo {
-  /** Written as it is: lines end where the text says so. */
-  stdout(text: string): void
+  /** Written as it is: lines end where the text says so. Bytes are values of records. */
+  stdout(text: string | Uint8Array): void
   stderr(text: string): void
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: CliStdin

@@ -3,7 +3,6 @@
  * brokers. Quotas and credentials (users, clients, ips) are not there yet.
  */
 
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { Admin } from '../client/admin.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
@@ -16,7 +15,7 @@ import {
 import { type CliIo, ExitError } from './cli-io.ts'
 import { exceptionText } from './exception-names.ts'
 import { hashMapOrder } from './hash-map-order.ts'
-import type { OpenCluster } from './open-cluster.ts'
+import { type OpenCluster, readProperties } from './open-cluster.ts'
 import { checkInvalid, collect, PlainError, toolCommand, UsageError } from './tool-command.ts'
 
 interface ConfigsOptions {
@@ -261,7 +260,7 @@ function namedEntities(options: ConfigsOptions): { types: string[]; names: strin
 
 function parseChanges(options: ConfigsOptions): ConfigChange[] {
   const added = [
-    ...(options.addConfigFile === undefined ? [] : readConfigFile(options.addConfigFile)),
+    ...(options.addConfigFile === undefined ? [] : readProperties(options.addConfigFile)),
     ...(options.addConfig === undefined ? [] : parseAddedConfigs(options.addConfig)),
   ]
   for (const [name] of added) {
@@ -289,17 +288,6 @@ function parseAddedConfigs(text: string): [string, string][] {
     }
     return [parts[0]!.trim(), parts[1]!.replace(/[[\]]/g, '').trim()]
   })
-}
-
-function readConfigFile(path: string): [string, string][] {
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !/^[#!]/.test(line))
-    .map((line) => {
-      const match = /^([^=:\s]*)\s*[=:\s]?\s*(.*)$/.exec(line)!
-      return [match[1]!, match[2]!]
-    })
 }
 
 function addOptions(command: Command): void {

@@ -1,6 +1,12 @@
 /** How a tool gets its client: `main.ts` gives one over real sockets, a test one over fakes. */
 
-import type { ClusterClient } from '../client/cluster-client.ts'
+import { readFileSync } from 'node:fs'
+import { parseProperties } from '../base/properties.ts'
+import { ClusterClient } from '../client/cluster-client.ts'
+import type { ConnectBroker } from '../client/connections.ts'
+import { systemClock } from '../host/clock.ts'
+import { systemTransport } from '../host/tcp.ts'
+import { ClientChannel } from '../network/client-channel.ts'
 
 export interface ClusterSettings {
   /** `host:port,host:port`. */
@@ -11,3 +17,41 @@ export interface ClusterSettings {
 }
 
 export type OpenCluster = (settings: ClusterSettings) => ClusterClient
+
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
+
+export const openSystemCluster: OpenCluster = ({ bootstrap, clientId, configFile }) => {
+  const properties = configFile === undefined ? new Map() : readProperties(configFile)
+  const milliseconds = (key: string, fallback: number) => Number(properties.get(key) ?? fallback)
+  const connect = connectOverTcp({
+    clientId: properties.get('client.id') ?? clientId,
+    connectTimeoutMs: milliseconds(
+      'socket.connection.setup.timeout.ms',
+      DEFAULT_CONNECT_TIMEOUT_MS,
+    ),
+    requestTimeoutMs: milliseconds('request.timeout.ms', DEFAULT_REQUEST_TIMEOUT_MS),
+  })
+  return new ClusterClient(connect, systemClock, {
+    bootstrap,
+    callTimeoutMs: milliseconds('default.api.timeout.ms', 60_000),
+    retryBackoffMs: milliseconds('retry.backoff.ms', 100),
+  })
+}
+
+export function connectOverTcp(options: {
+  readonly clientId: string
+  readonly connectTimeoutMs: number
+  readonly requestTimeoutMs: number
+}): ConnectBroker {
+  return (address) =>
+    ClientChannel.connect(systemTransport, systemClock, {
+      ...options,
+      host: address.host,
+      port: address.port,
+    })
+}
+
+export function readProperties(file: string): Map<string, string> {
+  return parseProperties(readFileSync(file, 'utf8'))
+}
