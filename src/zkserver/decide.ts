@@ -60,7 +60,7 @@ export class Draft {
   }
 }
 
-type NodeRequest = Exclude<WriteRequest, { kind: 'multi' | 'close-session' }>
+type NodeRequest = Exclude<WriteRequest, { kind: 'multi' | 'close-session' | 'refused-write' }>
 
 export function decideChange(draft: Draft, request: NodeRequest, by: Requester): NodeChange {
   switch (request.kind) {

@@ -185,13 +185,24 @@ export class Processor<C extends Client = Client> {
   #read(client: C, request: ReadRequest): Outcome<C> {
     try {
       const { body, notifications, closes } = this.#reader.read(client, request)
-      return { reply: this.#reply(ErrorCode.OK, body), notifications, txn: null, closes }
+      const reply = { zxid: this.#zxidFor(request), code: ErrorCode.OK, body }
+      return { reply, notifications, txn: null, closes }
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
-      const reply = this.#reply(error.code, { kind: 'none' })
-      const closes = request.kind === 'auth' || (request.kind === 'refused' && request.closes)
+      const reply: Reply = {
+        zxid: this.#zxidFor(request),
+        code: error.code,
+        body: { kind: 'none' },
+      }
+      const closes = request.kind === 'auth' || request.kind === 'unknown'
       return { reply, notifications: [], txn: null, closes }
     }
+  }
+
+  /** Two kinds of request never get as far as the tree, in the real server. */
+  #zxidFor(request: ReadRequest): bigint {
+    if (request.kind === 'auth') return 0n
+    return request.kind === 'unknown' ? -1n : this.#lastZxid
   }
 
   #write(client: C, request: WriteRequest, now: Instant): Outcome<C> {
@@ -208,6 +219,10 @@ export class Processor<C extends Client = Client> {
     request: WriteRequest,
   ): { change: Change; code: number; body?: ReplyBody } {
     if (request.kind === 'close-session') return { change: request, code: ErrorCode.OK }
+    if (request.kind === 'refused-write') {
+      const { code } = request
+      return { change: { kind: 'error', code }, code, body: { kind: 'none' } }
+    }
     if (request.kind === 'multi') {
       const decision = decideMulti(this.tree, request.ops, by)
       if (decision.kind === 'ok') {
@@ -323,6 +338,7 @@ const WRITE_KINDS: ReadonlySet<Request['kind']> = new Set<WriteRequest['kind']>(
   'check',
   'multi',
   'close-session',
+  'refused-write',
 ])
 
 function isWrite(request: Request): request is WriteRequest {
@@ -332,6 +348,7 @@ function isWrite(request: Request): request is WriteRequest {
 function bodyOf(request: WriteRequest, results: readonly AppliedResult[]): ReplyBody {
   switch (request.kind) {
     case 'close-session':
+    case 'refused-write':
     case 'delete-container':
       return { kind: 'none' }
     case 'multi':

@@ -81,13 +81,17 @@ export class Reader<C extends ReadClient> {
       case 'check-watches':
       case 'remove-watches':
         return this.#checkOrRemoveWatches(client, request)
-      case 'refused':
-        throw new RequestError(request.code as ErrorCode, 'refused request')
+      case 'refused-read':
+        throw new RequestError(request.code as ErrorCode, 'malformed request')
+      case 'unknown':
+        throw new RequestError(ErrorCode.UNIMPLEMENTED, 'unknown request')
     }
   }
 
   #exists(client: C, path: string, watch: boolean): ReplyBody {
     if (path.includes('\0')) throw new RequestError(ErrorCode.BAD_ARGUMENTS, 'NUL in path')
+    const node = this.#tree.get(path)
+    if (node !== undefined) checkAllowed(node.acl, Permission.READ, client.identities, path)
     if (watch) this.#dataWatches.add(path, client, 'one-shot')
     return { kind: 'set-data', stat: statOf(this.#mustGet(path)) }
   }
@@ -112,7 +116,7 @@ export class Reader<C extends ReadClient> {
 
   #children(client: C, path: string, watch: boolean): string[] {
     if (watch) this.#childWatches.add(path, client, 'one-shot')
-    return this.#tree.childNames(path)
+    return this.#tree.childNames(path === '' ? '/' : path)
   }
 
   #getAcl(client: C, path: string): ReplyBody {
@@ -180,8 +184,9 @@ export class Reader<C extends ReadClient> {
     return node
   }
 
+  /** The root answers to the empty path too. */
   #mustGet(path: string): Znode {
-    const node = this.#tree.get(path)
+    const node = this.#tree.get(path === '' ? '/' : path)
     if (node === undefined) throw new RequestError(ErrorCode.NO_NODE, `no node ${path}`)
     return node
   }

@@ -40,6 +40,8 @@ export type WriteRequest =
   | { readonly kind: 'delete-container'; readonly path: string }
   | { readonly kind: 'multi'; readonly ops: readonly WriteOp[] }
   | { readonly kind: 'close-session' }
+  /** Malformed, or known but nothing that this server does. Takes a zxid as every refusal. */
+  | { readonly kind: 'refused-write'; readonly code: number }
 
 export type WatcherType = 'children' | 'data' | 'any'
 
@@ -63,8 +65,9 @@ export type ReadRequest =
       readonly mode: 'persistent' | 'persistent-recursive'
     }
   | { readonly kind: 'who-am-i' }
-  /** Malformed, unknown, or known but nothing that this server does. */
-  | { readonly kind: 'refused'; readonly code: number; readonly closes: boolean }
+  /** Malformed, but known to change nothing. */
+  | { readonly kind: 'refused-read'; readonly code: number }
+  | { readonly kind: 'unknown' }
 
 export interface SetWatchesRequest {
   readonly kind: 'set-watches'

@@ -80,8 +80,9 @@ function writeBody(writer: JuteWriter, body: ReplyBody): void {
 const RESULT_TYPES: Record<OpResult['kind'], number> = {
   create: OpCode.CREATE,
   create2: OpCode.CREATE2,
-  'create-container': OpCode.CREATE_CONTAINER,
-  'create-ttl': OpCode.CREATE_TTL,
+  // As the real server has it, although containers are asked for with a number of their own.
+  'create-container': OpCode.CREATE2,
+  'create-ttl': OpCode.CREATE2,
   delete: OpCode.DELETE,
   'set-data': OpCode.SET_DATA,
   check: OpCode.CHECK,

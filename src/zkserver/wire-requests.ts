@@ -46,12 +46,26 @@ export function decodeRequestHeader(reader: JuteReader): RequestHeader {
 export function decodeRequest(opcode: number, reader: JuteReader): Request {
   try {
     const request = decodeNodeRequest(opcode, reader) ?? decodeSessionRequest(opcode, reader)
-    return request ?? { kind: 'refused', code: ErrorCode.UNIMPLEMENTED, closes: true }
+    return request ?? { kind: 'unknown' }
   } catch (error) {
     if (!(error instanceof JuteError)) throw error
-    return { kind: 'refused', code: ErrorCode.MARSHALLING_ERROR, closes: false }
+    const kind = WRITE_OPCODES.has(opcode) ? 'refused-write' : 'refused-read'
+    return { kind, code: ErrorCode.MARSHALLING_ERROR }
   }
 }
+
+const WRITE_OPCODES: ReadonlySet<number> = new Set([
+  OpCode.CREATE,
+  OpCode.CREATE2,
+  OpCode.CREATE_CONTAINER,
+  OpCode.CREATE_TTL,
+  OpCode.DELETE,
+  OpCode.DELETE_CONTAINER,
+  OpCode.SET_DATA,
+  OpCode.SET_ACL,
+  OpCode.CHECK,
+  OpCode.MULTI,
+])
 
 function decodeNodeRequest(opcode: number, reader: JuteReader): Request | null {
   const createKind = CREATE_KINDS.get(opcode)
@@ -125,7 +139,7 @@ function decodeSessionRequest(opcode: number, reader: JuteReader): Request | nul
     case OpCode.CLOSE_SESSION:
       return { kind: 'close-session' }
     case OpCode.RECONFIG:
-      return { kind: 'refused', code: ErrorCode.RECONFIG_DISABLED, closes: false }
+      return { kind: 'refused-write', code: ErrorCode.RECONFIG_DISABLED }
     default:
       return null
   }

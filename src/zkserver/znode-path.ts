@@ -38,14 +38,10 @@ export function isValidPath(path: string): boolean {
   return true
 }
 
-/** Control characters, surrogates, private use and the specials; bounds as `PathUtils` has them. */
+/** Control characters, surrogates, private use and the specials. */
 function isForbidden(unit: number): boolean {
-  if (unit < 0x7f) return unit < 0x1f
-  return (
-    (unit > 0x7f && unit < 0x9f) ||
-    (unit > 0xd800 && unit < 0xf8ff) ||
-    (unit > 0xfff0 && unit < 0xffff)
-  )
+  if (unit < 0x7f) return unit <= 0x1f
+  return unit <= 0x9f || (unit >= 0xd800 && unit <= 0xf8ff) || (unit >= 0xfff0 && unit <= 0xffff)
 }
 
 function badPath(path: string): RequestError {

@@ -66,7 +66,7 @@ export function isEphemeral(owner: bigint): boolean {
   return owner !== 0n && owner !== CONTAINER_OWNER
 }
 
-/** The `cversion` that clients see counts creations and deletions. */
+/** The `cversion` that clients see counts creations and deletions; of containers they see no mark. */
 export function statOf(node: Znode): Stat {
   const numChildren = childCount(node)
   return {
@@ -78,7 +78,7 @@ export function statOf(node: Znode): Stat {
     version: node.version,
     cversion: node.childrenCreated * 2 - numChildren,
     aversion: node.aversion,
-    ephemeralOwner: node.owner,
+    ephemeralOwner: isEphemeral(node.owner) ? node.owner : 0n,
     dataLength: node.data === null ? 0 : node.data.length,
     numChildren,
   }
