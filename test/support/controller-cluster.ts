@@ -26,6 +26,7 @@ import {
   persistentPaths,
   topicPath,
 } from '../../src/zk/znodes.ts'
+import type { NodeChange } from '../../src/zkserver/txn.ts'
 import { FakeClock, settlePromises } from './fake-clock.ts'
 import { type FakeZkClient, FakeZooKeeper } from './fake-zookeeper.ts'
 import { SilentLoggers } from './silent-loggers.ts'
@@ -177,11 +178,13 @@ export class ControllerCluster {
   /** An operator's own session. */
   readonly operator: ZkOperations
   readonly store: TopicStore
-  /** What brokers were told, in order, one line per request; `take` empties it. */
   #trace: { readonly to: number; readonly text: string; readonly epoch: number }[] = []
   readonly requests: { readonly to: number; readonly api: string; readonly body: unknown }[] = []
 
+  readonly #writes: string[] = []
+
   private constructor() {
+    this.#recordWrites()
     this.operator = this.zooKeeper.connect(3_600_000)
     this.store = new TopicStore(this.operator, this.random)
   }
@@ -194,6 +197,7 @@ export class ControllerCluster {
     const order = [first, ...ids.filter((id) => id !== first)]
     for (const id of order.slice(0, count)) await cluster.addBroker(id).start()
     cluster.take()
+    cluster.takeWrites()
     return cluster
   }
 
@@ -317,16 +321,20 @@ export class ControllerCluster {
     return decoded.value.brokerId
   }
 
-  /** The requests since the last look; neighbours that differ only in the receiver share a line. */
-  take(): string[] {
-    const lines: { text: string; to: number[] }[] = []
+  /** What each broker was told since the last look, in order. */
+  take(): Record<number, string[]> {
+    const byBroker: Record<number, string[]> = {}
     for (const { to, text } of this.#trace) {
-      const same = lines.findLast((line) => line.text === text && !line.to.includes(to))
-      if (same === undefined) lines.push({ text, to: [to] })
-      else same.to.push(to)
+      byBroker[to] ??= []
+      byBroker[to].push(text)
     }
     this.#trace = []
-    return lines.map(({ text, to }) => `${text} -> ${to.sort((a, b) => a - b).join(',')}`)
+    return byBroker
+  }
+
+  /** Successful writes to state znodes, topics, configs and markers since the last look. */
+  takeWrites(): string[] {
+    return this.#writes.splice(0)
   }
 
   connect(target: ChannelTarget): Promise<ControlChannel> {
@@ -341,6 +349,20 @@ export class ControllerCluster {
   record(to: number, api: string, body: unknown, text: string, epoch: number): void {
     this.requests.push({ to, api, body })
     this.#trace.push({ to, text, epoch })
+  }
+
+  #recordWrites(): void {
+    const { processor } = this.zooKeeper
+    const handle = processor.handle.bind(processor)
+    processor.handle = (...args) => {
+      const outcome = handle(...args)
+      const change = outcome.txn?.change
+      if (change?.kind === 'multi') this.#writes.push(...change.changes.flatMap(writeText))
+      else if (change?.kind === 'create' || change?.kind === 'delete') {
+        this.#writes.push(...writeText(change))
+      } else if (change?.kind === 'set-data') this.#writes.push(...writeText(change))
+      return outcome
+    }
   }
 
   private async createPaths(): Promise<void> {
@@ -480,6 +502,19 @@ function stopReplicaText({ topicStates }: StopReplica): string {
       ),
     )
     .join(' ')
+}
+
+/** `t-0 (1,0,[1,2])` for a state, else `create /path`, `delete /path`, `set /path`. */
+function writeText(change: NodeChange): string[] {
+  if (change.kind === 'check' || change.kind === 'set-acl') return []
+  const match = /^\/brokers\/topics\/([^/]+)\/partitions\/(\d+)\/state$/.exec(change.path)
+  if (match === null || change.kind === 'delete') {
+    return [`${change.kind === 'set-data' ? 'set' : change.kind} ${change.path}`]
+  }
+  const decoded = decodePartitionState(change.data)
+  assert(decoded.kind === 'ok')
+  const { leader, leaderEpoch, isr } = decoded.value
+  return [`${match[1]}-${match[2]} (${leader},${leaderEpoch},[${isr.join(',')}])`]
 }
 
 /** Different bytes each time, the same in each run. */
