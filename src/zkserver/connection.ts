@@ -4,6 +4,7 @@
  */
 
 import type { Clock, Socket } from '../base/ports.ts'
+import { isWord } from './four-letter-words.ts'
 import { JuteError, JuteReader } from './jute.ts'
 import { OpCode } from './opcodes.ts'
 import type { Client, ConnectOutcome, Outcome } from './processor.ts'
@@ -27,8 +28,7 @@ export interface ConnectionHost {
   handle(connection: Connection, request: Request): Outcome<Connection>
   /** Delivers at once or as soon as the changes that the output rests on are durable. */
   publish(outcome: Publication, deliver: () => void): void
-  /** The answer to a four-letter word, null when it is none. */
-  answerWord(connection: Connection, word: string): string | null
+  answerWord(connection: Connection, word: string): string
   /** The connection has output; it will be asked to flush at the end of the turn. */
   onOutput(connection: Connection): void
   endTurn(): void
@@ -153,9 +153,8 @@ export class Connection implements Client {
     const head = this.#gather(4)
     const bytes = head.readInt32BE(0)
     if (this.#state === 'new') {
-      const answer = this.#host.answerWord(this, head.toString('latin1', 0, 4))
+      const answer = this.#answerWord(head.toString('latin1', 0, 4))
       if (answer !== null) {
-        this.counters.received += 1
         this.send(Buffer.from(answer))
         this.end()
         return null
@@ -169,6 +168,12 @@ export class Connection implements Client {
     this.#chunks[0] = first.subarray(4 + bytes)
     this.#chunkBytes -= 4 + bytes
     return first.subarray(4, 4 + bytes)
+  }
+
+  #answerWord(word: string): string | null {
+    if (!isWord(word)) return null
+    this.counters.received += 1
+    return this.#host.answerWord(this, word)
   }
 
   /** The first chunk, made to hold at least so many bytes. */

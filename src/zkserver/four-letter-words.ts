@@ -33,11 +33,14 @@ const REFUSED = new Set([
   'sysp',
 ])
 
-/** Null when it is no four-letter word. */
-export function answerWord(word: string, view: ServerView): string | null {
+export function isWord(text: string): boolean {
+  return Object.hasOwn(WORDS, text) || REFUSED.has(text)
+}
+
+export function answerWord(word: string, view: ServerView): string {
   const answer = WORDS[word]
   if (answer !== undefined) return answer(view)
-  return REFUSED.has(word) ? `${word} is not executed because it is not in the whitelist.\n` : null
+  return `${word} is not executed because it is not in the whitelist.\n`
 }
 
 const WORDS: Readonly<Record<string, (view: ServerView) => string>> = {
@@ -80,7 +83,7 @@ function connectionLines({ connections, asking }: ServerView, inFull: boolean): 
     .map((connection) => {
       const { received, sent } = connection.counters
       const asks = connection === asking
-      const counts = `queued=0,recved=${received + (asks ? 1 : 0)},sent=${sent}`
+      const counts = `queued=0,recved=${received},sent=${sent}`
       const session = inFull && connection.hasSession ? sessionFacts(connection) : ''
       return ` /${connection.address}[${asks ? 0 : 1}](${counts}${session})\n`
     })

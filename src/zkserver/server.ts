@@ -173,7 +173,7 @@ class Server implements ZkServer, ConnectionHost {
     })
   }
 
-  answerWord(connection: Connection, word: string): string | null {
+  answerWord(connection: Connection, word: string): string {
     const { tickMs, minTimeoutMs, maxTimeoutMs } = this.#processor.sessions
     return answerWord(word, {
       processor: this.#processor,
