@@ -57,7 +57,7 @@ export interface ListedOffset {
 
 const MEBIBYTE = 1024 * 1024
 /** The last version with topic names; later ones need ids. */
-const FETCH_BY_NAME = 12
+export const FETCH_BY_NAME = 12
 
 export class PartitionClient {
   readonly #client: ClusterClient
@@ -167,6 +167,11 @@ export class PartitionClient {
     return found.leaderId
   }
 
+  /** The leader is looked for again when next needed. */
+  forget(topic: string, partition: number): void {
+    this.#leaders.delete(topic, partition)
+  }
+
   /** Whatever fails there makes the next call look for the leader again. */
   async #atLeader<T>(
     topic: string,
@@ -178,7 +183,7 @@ export class PartitionClient {
       return await attempt(await this.#client.connectionTo(leader))
     } catch (error) {
       if (error instanceof KafkaError || error instanceof ConnectionError) {
-        this.#leaders.delete(topic, partition)
+        this.forget(topic, partition)
       }
       throw error
     }

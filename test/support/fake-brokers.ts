@@ -9,7 +9,9 @@ import { ErrorCode } from '../../src/protocol/error-codes.ts'
 import { decodeResponseFrame, encodeResponseFrame } from '../../src/protocol/header.ts'
 import type { apiVersions } from '../../src/protocol/messages/api-versions.ts'
 import type { createTopics } from '../../src/protocol/messages/create-topics.ts'
+import type { fetch } from '../../src/protocol/messages/fetch.ts'
 import { MESSAGES } from '../../src/protocol/messages/index.ts'
+import type { listOffsets } from '../../src/protocol/messages/list-offsets.ts'
 import type { metadata } from '../../src/protocol/messages/metadata.ts'
 import type { produce } from '../../src/protocol/messages/produce.ts'
 import type {
@@ -89,6 +91,10 @@ export class FakeBrokers {
         return this.#metadata(request as RequestOf<typeof metadata>)
       case 'CreateTopics':
         return this.#createTopics(brokerId, request as RequestOf<typeof createTopics>)
+      case 'ListOffsets':
+        return this.#listOffsets(brokerId, request as RequestOf<typeof listOffsets>)
+      case 'Fetch':
+        return this.#fetch(brokerId, request as RequestOf<typeof fetch>)
       case 'Produce':
         return this.#produce(brokerId, request as RequestOf<typeof produce>)
       default:
@@ -153,6 +159,42 @@ export class FakeBrokers {
             return { index, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, baseOffset: -1 }
           }
           return { index, errorCode: 0, baseOffset: topic.logEndOffset++ }
+        }),
+      })),
+    }
+  }
+
+  #listOffsets(
+    brokerId: number,
+    request: RequestOf<typeof listOffsets>,
+  ): ResponseInput<typeof listOffsets> {
+    return {
+      topics: request.topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex, timestamp }) => {
+          const topic = this.topics.get(name)!
+          const errorCode = topic.leader === brokerId ? 0 : ErrorCode.NOT_LEADER_OR_FOLLOWER
+          return { partitionIndex, errorCode, offset: timestamp === -2 ? 0 : topic.logEndOffset }
+        }),
+      })),
+    }
+  }
+
+  /** In place of batches: `from-to`, the offsets that they would hold. */
+  #fetch(brokerId: number, request: RequestOf<typeof fetch>): ResponseInput<typeof fetch> {
+    return {
+      responses: request.topics.map(({ topic: name, partitions }) => ({
+        topic: name,
+        partitions: partitions.map(({ partition, fetchOffset }) => {
+          const topic = this.topics.get(name)!
+          const end = topic.logEndOffset
+          const answer = { partitionIndex: partition, highWatermark: end, records: [] }
+          if (topic.leader !== brokerId) {
+            return { ...answer, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER }
+          }
+          if (fetchOffset > end) return { ...answer, errorCode: ErrorCode.OFFSET_OUT_OF_RANGE }
+          const records = fetchOffset < end ? [Buffer.from(`${fetchOffset}-${end}`)] : []
+          return { ...answer, errorCode: 0, records }
         }),
       })),
     }
