@@ -1,6 +1,6 @@
 /** The Java exception that stands for an error code: Kafka's tools name it in their messages. */
 
-import { KafkaError } from '../client/kafka-error.ts'
+import { CallTimeoutError, ConnectionError, KafkaError } from '../client/kafka-error.ts'
 import { type ErrorName, errorName } from '../protocol/error-codes.ts'
 
 const PACKAGE = 'org.apache.kafka.common.errors'
@@ -37,10 +37,9 @@ const IRREGULAR: Partial<Record<ErrorName, string>> = {
 /** `class: message`, as Java shows an exception. */
 export function exceptionText(error: unknown): string {
   if (error instanceof KafkaError) return `${exceptionClass(error.code)}: ${error.message}`
-  const message = error instanceof Error ? error.message : String(error)
-  return error instanceof Error && error.name === 'CallTimeoutError'
-    ? `${PACKAGE}.TimeoutException: ${message}`
-    : message
+  if (error instanceof ConnectionError) return `${PACKAGE}.DisconnectException`
+  if (error instanceof CallTimeoutError) return `${PACKAGE}.TimeoutException: ${error.message}`
+  return error instanceof Error ? error.message : String(error)
 }
 
 export function exceptionClass(code: number): string {
