@@ -16,6 +16,7 @@ import {
 } from './processor.ts'
 import type { Request } from './requests.ts'
 import { Store } from './store.ts'
+import type { Txn } from './txn.ts'
 import { encodeWatchEvent } from './wire-replies.ts'
 import type { WireConnectRequest } from './wire-requests.ts'
 
@@ -37,6 +38,8 @@ export interface ZkServerOptions {
   readonly maxFrameBytes?: number
   /** Changes between two snapshots. */
   readonly snapshotCount?: number
+  /** Sees every change in the order of zxids, as soon as it is applied. For observers in tests. */
+  readonly onTxn?: (txn: Txn) => void
   /** The log cannot be written: the server has stopped, nothing that it did not keep was answered. */
   readonly onFailure?: (error: Error) => void
 }
@@ -163,10 +166,7 @@ class Server implements ZkServer, ConnectionHost {
   }
 
   publish({ txn, notifications }: Publication, deliver: () => void): void {
-    if (txn !== null && this.#store !== null) {
-      this.#store.append(txn)
-      this.#gate.applied(txn.zxid)
-    }
+    if (txn !== null) this.#onTxn(txn)
     this.#gate.submit(() => {
       for (const { client, type, path } of notifications) client.send(encodeWatchEvent(type, path))
       deliver()
@@ -220,6 +220,13 @@ class Server implements ZkServer, ConnectionHost {
 
   log(message: string): void {
     this.#logger.warn(message)
+  }
+
+  #onTxn(txn: Txn): void {
+    this.#options.onTxn?.(txn)
+    if (this.#store === null) return
+    this.#store.append(txn)
+    this.#gate.applied(txn.zxid)
   }
 
   #openStore(): Store | null {
