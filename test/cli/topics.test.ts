@@ -1,37 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ExitError } from '../../src/cli/cli-io.ts'
 import { topicsCommand } from '../../src/cli/topics.ts'
-import { ClusterClient } from '../../src/client/cluster-client.ts'
+import { runCli } from '../support/cli-run.ts'
 import { FakeBrokers } from '../support/fake-brokers.ts'
-import { FakeClock } from '../support/fake-clock.ts'
 
 function setUp() {
   const brokers = new FakeBrokers([1, 2, 3])
-  const run = async (...args: string[]) => {
-    let stdout = ''
-    let stderr = ''
-    const io = {
-      stdout: (text: string | Uint8Array) => {
-        stdout += String(text)
-      },
-      stderr: (text: string) => {
-        stderr += text
-      },
-      env: {},
-      stdin: (async function* () {})(),
-    }
-    const open = ({ bootstrap }: { bootstrap: string }) =>
-      new ClusterClient(brokers.connect, new FakeClock(), { bootstrap })
-    let exitCode = 0
-    try {
-      await topicsCommand(io, open).parseAsync(args, { from: 'user' })
-    } catch (error) {
-      if (!(error instanceof ExitError)) throw error
-      exitCode = error.exitCode
-    }
-    return { stdout, stderr, exitCode }
-  }
+  const run = (...args: string[]) => runCli(brokers, topicsCommand, args)
   return { brokers, run, at: ['--bootstrap-server', 'b1:9001'] }
 }
 
