@@ -80,7 +80,9 @@ interface ProducerSettings {
   readonly batchBytes: number
 }
 
-/** Gathers records until a batch is full or has waited long enough, and sends one batch at a time. */
+/**
+ * Gathers records until a batch is full or has waited long enough, and sends one batch at a time.
+ */
 class LineSender {
   readonly #io: CliIo
   readonly #topic: string

@@ -135,7 +135,8 @@ function topicAndPartitions(topic = '.*', partitions = ''): PartitionFilter {
   const ids = partitions === '' ? [] : partitions.split(',')
   if (!ids.every((id) => /^[+-]?\d+$/.test(id))) {
     throw new PlainError(
-      `--partitions expects a comma separated list of numeric partition ids, but received: ${partitions}`,
+      '--partitions expects a comma separated list of numeric partition ids, but received: ' +
+        partitions,
     )
   }
   const wanted = new Set(ids.map(Number))
@@ -167,7 +168,8 @@ function addOptions(command: Command): void {
     .option('--partitions <ids>', 'partition ids, separated by commas; all when left out')
     .option(
       '--time <time>',
-      'a timestamp, or -1/latest, -2/earliest, -3/max-timestamp, -4/earliest-local, -5/latest-tiered',
+      'a timestamp, or -1/latest, -2/earliest, -3/max-timestamp, -4/earliest-local, ' +
+        '-5/latest-tiered',
       'latest',
     )
     .option('--command-config <file>', 'properties file with settings of the client')

@@ -3,7 +3,9 @@
  * here and there, and what compares their output with ours should find the same.
  */
 
-/** `keys` in their order of insertion, without duplicates, into a map made for `capacity` entries. */
+/**
+ * `keys` in their order of insertion, without duplicates, into a map made for `capacity` entries.
+ */
 export function hashMapOrder(keys: readonly string[], capacity: number = keys.length): string[] {
   let buckets = 1
   while (buckets < capacity) buckets *= 2

@@ -1,4 +1,7 @@
-/** How the console producer makes records out of lines: the properties of Kafka's `LineMessageReader`. */
+/**
+ * How the console producer makes records out of lines: the properties of Kafka's
+ * `LineMessageReader`.
+ */
 
 export interface LineRecord {
   readonly key: string | null

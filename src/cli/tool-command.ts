@@ -1,6 +1,6 @@
 /**
- * What the tools that stand in for Kafka's have in common: options as Kafka's own parser takes them,
- * its sentences for wrong usage, exit code 1 for every failure.
+ * What the tools that stand in for Kafka's have in common: options as Kafka's own parser takes
+ * them, its sentences for wrong usage, exit code 1 for every failure.
  */
 
 import { Command, CommanderError } from 'commander'

@@ -1,6 +1,6 @@
 /**
- * The pattern with which Kafka's tools choose topics: a regular expression for the whole name, where
- * a comma means "or" and spaces and quotes around it do not count.
+ * The pattern with which Kafka's tools choose topics: a regular expression for the whole name,
+ * where a comma means "or" and spaces and quotes around it do not count.
  */
 
 const INTERNAL_TOPICS = ['__consumer_offsets', '__transaction_state']

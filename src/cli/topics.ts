@@ -312,7 +312,8 @@ function checkOptions(options: TopicsOptions): void {
     if (options.config !== undefined) {
       throw new UsageError(
         'Option combination "[bootstrap-server],[config]" can\'t be used with option "[alter]" ' +
-          '(the kafka-configs CLI supports altering topic configs with a --bootstrap-server option)',
+          '(the kafka-configs CLI supports altering topic configs with a --bootstrap-server ' +
+          'option)',
       )
     }
     checkRequired(given, ['partitions'])

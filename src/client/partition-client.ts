@@ -1,6 +1,6 @@
 /**
- * Reads and writes of single partitions, as raw batches and by offset: what checkers, benchmarks and
- * tools need. No consumer groups, no batching: a call is a request to the leader.
+ * Reads and writes of single partitions, as raw batches and by offset: what checkers, benchmarks
+ * and tools need. No consumer groups, no batching: a call is a request to the leader.
  */
 
 import { TopicPartitionMap } from '../base/topic-partition.ts'

@@ -1,6 +1,6 @@
 /**
- * The api keys of Kafka 3.9, ours and others: names for log lines and metrics, and what tools need to
- * show what a broker of another kind speaks.
+ * The api keys of Kafka 3.9, ours and others: names for log lines and metrics, and what tools need
+ * to show what a broker of another kind speaks.
  */
 
 export interface KnownApi {

@@ -4,8 +4,8 @@
  * description there is. `codec.ts` turns a schema into bytes and back.
  *
  * What a field decodes to in a version that lacks it is its default: the one given, else null for a
- * nullable field, else the zero of its type. A field that is nullable, or has a default of its own, a
- * tag or a versions string may be left out by whoever encodes (only `records` may not); where a
+ * nullable field, else the zero of its type. A field that is nullable, or has a default of its own,
+ * a tag or a versions string may be left out by whoever encodes (only `records` may not); where a
  * version lacks the field, a given value is dropped silently, so one handler serves all versions.
  *
  * Decoded values are read-only all the way down: absent structs and arrays are shared constants.

@@ -16,7 +16,9 @@ export function uuidFromBytes(bytes: Buffer): string {
   return bytes.toString('base64url')
 }
 
-/** Version 4, never one of Kafka's reserved ids, and no leading dash, which would look like a flag. */
+/**
+ * Version 4, never one of Kafka's reserved ids, and no leading dash, which would look like a flag.
+ */
 export function randomUuid(randomBytes: (length: number) => Buffer): string {
   for (;;) {
     const bytes = randomBytes(UUID_BYTES)

@@ -1,6 +1,6 @@
 /**
- * CreateTopics, v0-7. From version 4 on -1 asks for default partition counts and replication factors,
- * 5 answers with the configs that came of it (KIP-525), 7 with the topic id.
+ * CreateTopics, v0-7. From version 4 on -1 asks for default partition counts and replication
+ * factors, 5 answers with the configs that came of it (KIP-525), 7 with the topic id.
  */
 
 import {

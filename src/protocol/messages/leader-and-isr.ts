@@ -1,6 +1,7 @@
 /**
- * LeaderAndIsr, v0-7: the controller tells a broker the roles of its replicas. Grouped by topic from
- * version 2 on, with topic ids from 5 on, where `type` tells a full set (1) from a partial one (0).
+ * LeaderAndIsr, v0-7: the controller tells a broker the roles of its replicas. Grouped by topic
+ * from version 2 on, with topic ids from 5 on, where `type` tells a full set (1) from a partial one
+ * (0).
  */
 
 import { api, array, bool, int8, int16, int32, int64, string, uuid } from '../types.ts'
