@@ -135,8 +135,9 @@ export class ClientChannel {
     if (request === undefined) {
       throw new ChannelError(`an answer to unknown request ${correlationId}`)
     }
-    this.#pending.delete(correlationId)
+    // Decoded first: when it cannot be, the request is among those that are rejected.
     const response = request.decode(frame)
+    this.#pending.delete(correlationId)
     request.resolve(response)
   }
 

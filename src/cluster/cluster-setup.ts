@@ -1,0 +1,54 @@
+/** What a broker finds or makes in ZooKeeper before it registers: paths, cluster id, broker id. */
+import type { Random } from '../base/ports.ts'
+import { isZkError, type ZkOperations } from '../zk/zk-client.ts'
+import {
+  brokerSequencePath,
+  clusterIdOf,
+  clusterIdPath,
+  decodeClusterId,
+  encodeClusterId,
+  parentPath,
+  persistentPaths,
+} from '../zk/znodes.ts'
+
+/** Makes what is missing; parents too. */
+export async function createPersistentPaths(zk: ZkOperations): Promise<void> {
+  await Promise.all(persistentPaths.map((path) => createRecursively(zk, path, null)))
+}
+
+/** The id of the cluster; the first broker ever makes it. Rejects when the znode is garbage. */
+export async function readOrCreateClusterId(zk: ZkOperations, random: Random): Promise<string> {
+  for (;;) {
+    try {
+      const decoded = decodeClusterId((await zk.get(clusterIdPath)).data)
+      if (decoded.kind === 'ok') return decoded.value
+      throw new Error(`${clusterIdPath} holds no cluster id: ${decoded.message}`)
+    } catch (error) {
+      if (!isZkError(error, 'NO_NODE')) throw error
+    }
+    // Whoever is faster wins; everybody reads.
+    await createRecursively(zk, clusterIdPath, encodeClusterId(clusterIdOf(random.bytes(16))))
+  }
+}
+
+/** `broker.id.generation.enable`: one more than any before, above `reserved.broker.max.id`. */
+export async function generateBrokerId(zk: ZkOperations, reservedMaxId: number): Promise<number> {
+  const { version } = await zk.set(brokerSequencePath, Buffer.alloc(0), -1)
+  return reservedMaxId + version
+}
+
+/** No error when it is there. */
+async function createRecursively(
+  zk: ZkOperations,
+  path: string,
+  data: Buffer | null,
+): Promise<void> {
+  try {
+    await zk.create(path, data, 'persistent')
+  } catch (error) {
+    if (isZkError(error, 'NODE_EXISTS')) return
+    if (!isZkError(error, 'NO_NODE')) throw error
+    await createRecursively(zk, parentPath(path), null)
+    await createRecursively(zk, path, data)
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * The life of `/brokers/ids/N`. The znode is made and filled in one multi, so its czxid, the broker
+ * epoch (KIP-380), is known from the very answer. A node that is there already is ours when our
+ * session owns it (the reply was lost), a leftover of an earlier session of this process (removed), or
+ * another's: the session of a process that died just now, which is waited for, or a living broker with
+ * the same id.
+ */
+import type { Clock, Logger } from '../base/ports.ts'
+import { isZkError, ZkError, type ZkOperations } from '../zk/zk-client.ts'
+import {
+  type BrokerRegistration,
+  brokerIdsPath,
+  brokerPath,
+  decodeBrokerRegistration,
+  encodeBrokerRegistration,
+  formatEndpoint,
+  type RegisteredEndpoint,
+} from '../zk/znodes.ts'
+
+/** The session to which registrations belong. */
+export interface RegistrationSession extends ZkOperations {
+  readonly sessionId: bigint
+  readonly sessionTimeoutMs: number
+}
+
+export interface RegistrationPorts {
+  readonly zk: RegistrationSession
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** This broker cannot be part of the cluster as it is configured. */
+export class RegistrationError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'RegistrationError'
+  }
+}
+
+export type OwnRegistration = Pick<BrokerRegistration, 'endpoints' | 'rack'>
+
+const POLL_MS = 100
+/** Beyond the session timeout, for the server to notice and tell. */
+const GRACE_MS = 2_000
+
+export class Registration {
+  readonly #ports: RegistrationPorts
+  readonly #brokerId: number
+  #own: OwnRegistration
+  #brokerEpoch = -1
+  /** Sessions in which this process registered before. */
+  readonly #ownSessions = new Set<bigint>()
+  #watchedSession = 0n
+  #onMissing: () => void = () => {}
+
+  constructor(ports: RegistrationPorts, brokerId: number, own: OwnRegistration) {
+    this.#ports = ports
+    this.#brokerId = brokerId
+    this.#own = own
+  }
+
+  /** czxid of the registration; -1 before the first. */
+  get brokerEpoch(): number {
+    return this.#brokerEpoch
+  }
+
+  /** Told when the znode was deleted by somebody else while our session lives. */
+  onMissing(listener: () => void): void {
+    this.#onMissing = listener
+  }
+
+  /** Rejects with `RegistrationError` when another broker has one of our addresses. */
+  async checkEndpoints(): Promise<void> {
+    const { zk } = this.#ports
+    const own = new Set(this.#own.endpoints.map(address))
+    const { children } = await zk.children(brokerIdsPath)
+    const others = children.filter((id) => id !== String(this.#brokerId))
+    await Promise.all(
+      others.map(async (id) => {
+        const clash = (await this.#endpointsOf(id)).find((endpoint) => own.has(address(endpoint)))
+        if (clash === undefined) return
+        throw new RegistrationError(
+          `Configured end points ${formatEndpoint(clash)} in advertised listeners are already ` +
+            `registered by broker ${id}`,
+        )
+      }),
+    )
+  }
+
+  /**
+   * Registers in the current session; resolves with the broker epoch. Waits for a znode that another
+   * session owns until that session must have ended, then rejects with `RegistrationError`.
+   */
+  async register(): Promise<number> {
+    const { clock, logger, zk } = this.#ports
+    const deadlineMs = clock.monotonicMs() + zk.sessionTimeoutMs + GRACE_MS
+    let told = false
+    for (;;) {
+      const epoch = await this.#tryRegister()
+      if (epoch !== null) {
+        this.#brokerEpoch = epoch
+        this.#logSuccess(epoch)
+        void this.#watch()
+        return epoch
+      }
+      if (clock.monotonicMs() >= deadlineMs) {
+        throw new RegistrationError(
+          `Broker id ${this.#brokerId} is already registered by another broker that is alive: ` +
+            'give this one another broker.id, or stop the other',
+        )
+      }
+      if (!told) logger.info(`Waiting for the earlier session of broker ${this.#brokerId} to end`)
+      told = true
+      await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve))
+    }
+  }
+
+  /** New endpoints at run time: the znode changes, the broker epoch does not. */
+  async update(own: OwnRegistration): Promise<void> {
+    this.#own = own
+    await this.#ports.zk.set(brokerPath(this.#brokerId), this.#encoded(), -1)
+  }
+
+  /** Null while another session owns the znode. */
+  async #tryRegister(): Promise<number | null> {
+    const { zk } = this.#ports
+    const path = brokerPath(this.#brokerId)
+    const result = await zk.multi([
+      { kind: 'create', path, data: null, mode: 'ephemeral' },
+      { kind: 'set', path, data: this.#encoded(), version: 0 },
+    ])
+    if (result.kind === 'ok') {
+      const [, set] = result.results
+      if (set?.kind !== 'set') throw new ZkError('SYSTEM_ERROR', path)
+      this.#ownSessions.add(zk.sessionId)
+      return Number(set.stat.czxid)
+    }
+    const [createError] = result.errors
+    if (createError !== 'NODE_EXISTS') throw new ZkError(createError ?? 'SYSTEM_ERROR', path)
+    return this.#examineExisting(path)
+  }
+
+  async #examineExisting(path: string): Promise<number | null> {
+    const { zk } = this.#ports
+    const stat = await zk.exists(path)
+    if (stat === null) return this.#tryRegister()
+    if (stat.ephemeralOwner === zk.sessionId) {
+      this.#ownSessions.add(zk.sessionId)
+      return Number(stat.czxid)
+    }
+    if (!this.#ownSessions.has(stat.ephemeralOwner)) return null
+    try {
+      await zk.delete(path, -1)
+    } catch (error) {
+      if (!isZkError(error, 'NO_NODE')) throw error
+    }
+    return this.#tryRegister()
+  }
+
+  /** Looks at the own znode until it is gone while the session is the same. */
+  async #watch(): Promise<void> {
+    const { zk } = this.#ports
+    const session = zk.sessionId
+    if (this.#watchedSession === session) return
+    this.#watchedSession = session
+    const look = async (): Promise<void> => {
+      if (zk.sessionId !== session) return
+      try {
+        const stat = await zk.exists(brokerPath(this.#brokerId), () => void look())
+        if (stat !== null) return
+        this.#watchedSession = 0n
+        if (zk.sessionId === session) this.#onMissing()
+      } catch {
+        // The session ended: whoever registers next watches again.
+        this.#watchedSession = 0n
+      }
+    }
+    await look()
+  }
+
+  async #endpointsOf(id: string): Promise<readonly RegisteredEndpoint[]> {
+    try {
+      const { data } = await this.#ports.zk.get(`${brokerIdsPath}/${id}`)
+      const decoded = decodeBrokerRegistration(data)
+      return decoded.kind === 'ok' ? decoded.value.endpoints : []
+    } catch (error) {
+      if (isZkError(error, 'NO_NODE')) return []
+      throw error
+    }
+  }
+
+  #encoded(): Buffer {
+    return encodeBrokerRegistration({
+      ...this.#own,
+      jmxPort: -1,
+      timestampMs: this.#ports.clock.wallMs(),
+      features: new Map(),
+    })
+  }
+
+  #logSuccess(epoch: number): void {
+    const addresses = this.#own.endpoints.map(formatEndpoint).join(',')
+    this.#ports.logger.info(
+      `Registered broker ${this.#brokerId} at path ${brokerPath(this.#brokerId)} with addresses: ` +
+        `${addresses}, czxid (broker epoch): ${epoch}`,
+    )
+  }
+}
+
+function address({ host, port }: RegisteredEndpoint): string {
+  return `${host}:${port}`
+}
