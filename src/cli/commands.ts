@@ -1,0 +1,77 @@
+/** All commands of `samsa`. Each is loaded when it runs, so that none pays for the others. */
+import type { Command } from 'commander'
+import type { CliIo } from './cli-io.ts'
+import { openSystemCluster } from './open-cluster.ts'
+
+export interface CommandEntry {
+  readonly name: string
+  readonly summary: string
+  readonly load: (io: CliIo) => Promise<Command>
+}
+
+const open = openSystemCluster
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'up',
+    summary: 'start ZooKeeper and brokers on this machine',
+    load: async (io) => (await import('./up.ts')).upCommand(io),
+  },
+  {
+    name: 'broker',
+    summary: 'run one broker: broker [server.properties] [--override key=value]',
+    load: async (io) => (await import('./broker.ts')).brokerCommand(io),
+  },
+  {
+    name: 'zookeeper',
+    summary: 'run the built-in ZooKeeper alone',
+    load: async (io) => (await import('./zookeeper.ts')).zookeeperCommand(io),
+  },
+  {
+    name: 'topics',
+    summary: 'create, list, describe, alter, delete topics (kafka-topics)',
+    load: async (io) => (await import('./topics.ts')).topicsCommand(io, open),
+  },
+  {
+    name: 'configs',
+    summary: 'describe and alter settings of topics and brokers (kafka-configs)',
+    load: async (io) => (await import('./configs.ts')).configsCommand(io, open),
+  },
+  {
+    name: 'get-offsets',
+    summary: 'offsets of partitions (kafka-get-offsets)',
+    load: async (io) => (await import('./get-offsets.ts')).getOffsetsCommand(io, open),
+  },
+  {
+    name: 'broker-api-versions',
+    summary: 'what each broker can do (kafka-broker-api-versions)',
+    load: async (io) =>
+      (await import('./broker-api-versions.ts')).brokerApiVersionsCommand(io, open),
+  },
+  {
+    name: 'console-producer',
+    summary: 'lines in, records out (kafka-console-producer)',
+    load: async (io) => (await import('./console-producer.ts')).consoleProducerCommand(io),
+  },
+  {
+    name: 'console-consumer',
+    summary: 'records by partition and offset (kafka-console-consumer)',
+    load: async (io) => (await import('./console-consumer.ts')).consoleConsumerCommand(io, open),
+  },
+  {
+    name: 'dump-log',
+    summary: 'what log files hold (kafka-dump-log)',
+    load: async (io) => (await import('./dump-log.ts')).dumpLogCommand(io),
+  },
+  {
+    name: 'zk',
+    summary: 'look into ZooKeeper: ls, get, stat, watch',
+    load: async (io) => (await import('./zk.ts')).zkCommand(io),
+  },
+]
+
+export function usage(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length))
+  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`)
+  return `Usage: samsa COMMAND [OPTIONS]\n\nCommands:\n${lines.join('')}\nsamsa COMMAND --help tells more.\n`
+}

@@ -1,0 +1,97 @@
+/**
+ * Log lines through winston, in the layout of Kafka's log4j (`[date] LEVEL message (logger)`) so that
+ * what people grep for is found, or as JSON. Each logger name has a level of its own, changeable at
+ * run time; a disabled line costs one comparison.
+ */
+import winston from 'winston'
+import type { Logger, Loggers } from '../base/ports.ts'
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export interface LoggingOptions {
+  readonly level?: LogLevel
+  /** Levels of logger names; a name stands for those below it too (`kafka.controller`). */
+  readonly levels?: Readonly<Record<string, LogLevel>>
+  readonly format?: 'kafka' | 'json'
+}
+
+export class WinstonLoggers implements Loggers {
+  readonly #sink: winston.Logger
+  readonly #levels: Map<string, LogLevel>
+  readonly #loggers = new Map<string, NamedLevel>()
+  #rootLevel: LogLevel
+
+  constructor(options: LoggingOptions = {}) {
+    this.#rootLevel = options.level ?? 'info'
+    this.#levels = new Map(Object.entries(options.levels ?? {}))
+    const { combine, json, printf, timestamp } = winston.format
+    const stamp = timestamp({ format: () => kafkaDate(new Date()) })
+    const kafka = printf((line) => {
+      const { timestamp: date, level, message, logger, cause } = line
+      return `[${date}] ${level.toUpperCase()} ${message} (${logger})${cause ?? ''}`
+    })
+    this.#sink = winston.createLogger({
+      level: 'debug',
+      format: combine(stamp, options.format === 'json' ? json() : kafka),
+      transports: [new winston.transports.Console({ stderrLevels: [] })],
+    })
+  }
+
+  get(name: string, prefix = ''): Logger {
+    const named = this.#named(name)
+    const write = (level: LogLevel, message: string, cause?: unknown): void => {
+      if (LOG_LEVELS.indexOf(level) > named.threshold) return
+      const line = { level, message: prefix + message, logger: name }
+      this.#sink.log(cause === undefined ? line : { ...line, cause: describe(cause) })
+    }
+    return {
+      debug: (message) => write('debug', message),
+      info: (message) => write('info', message),
+      warn: (message, cause) => write('warn', message, cause),
+      error: (message, cause) => write('error', message, cause),
+      isDebugEnabled: () => named.threshold >= LOG_LEVELS.indexOf('debug'),
+    }
+  }
+
+  /** `name` empty: the level of all that have none of their own. */
+  setLevel(name: string, level: LogLevel): void {
+    if (name === '') this.#rootLevel = level
+    else this.#levels.set(name, level)
+    for (const [each, named] of this.#loggers) named.threshold = this.#thresholdOf(each)
+  }
+
+  #named(name: string): NamedLevel {
+    let named = this.#loggers.get(name)
+    if (named === undefined) {
+      named = { threshold: this.#thresholdOf(name) }
+      this.#loggers.set(name, named)
+    }
+    return named
+  }
+
+  /** The level of the longest name that covers this one. */
+  #thresholdOf(name: string): number {
+    for (let part = name; part !== ''; part = part.slice(0, Math.max(0, part.lastIndexOf('.')))) {
+      const level = this.#levels.get(part)
+      if (level !== undefined) return LOG_LEVELS.indexOf(level)
+    }
+    return LOG_LEVELS.indexOf(this.#rootLevel)
+  }
+}
+
+interface NamedLevel {
+  threshold: number
+}
+
+function describe(cause: unknown): string {
+  return `\n${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`
+}
+
+/** `2026-11-21 00:10:45,123`, local time. */
+function kafkaDate(date: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  return `${day} ${time},${String(date.getMilliseconds()).padStart(3, '0')}`
+}
