@@ -38,7 +38,10 @@ export interface ZkServerOptions {
   readonly maxFrameBytes?: number
   /** Changes between two snapshots. */
   readonly snapshotCount?: number
-  /** Sees every change in the order of zxids, as soon as it is applied. For observers in tests. */
+  /**
+   * Sees every change in the order of zxids as soon as it is durable and before anybody else, and
+   * at the start those found in the log. For observers in tests.
+   */
   readonly onTxn?: (txn: Txn) => void
   /** The log cannot be written: the server has stopped, nothing that it did not keep was answered. */
   readonly onFailure?: (error: Error) => void
@@ -107,7 +110,7 @@ class Server implements ZkServer, ConnectionHost {
     const tickMs = options.tickMs ?? DEFAULT_TICK_MS
     this.#store = this.#openStore()
     this.#processor = new Processor(tickMs, this.#now(), this.#store?.initialState)
-    this.#store?.recover(this.#processor, this.#now())
+    this.#store?.recover(this.#processor, this.#now(), options.onTxn)
     this.#gate = new OutputGate(this.#processor.lastZxid)
   }
 
@@ -166,8 +169,12 @@ class Server implements ZkServer, ConnectionHost {
   }
 
   publish({ txn, notifications }: Publication, deliver: () => void): void {
-    if (txn !== null) this.#onTxn(txn)
+    if (txn !== null && this.#store !== null) {
+      this.#store.append(txn)
+      this.#gate.applied(txn.zxid)
+    }
     this.#gate.submit(() => {
+      if (txn !== null) this.#options.onTxn?.(txn)
       for (const { client, type, path } of notifications) client.send(encodeWatchEvent(type, path))
       deliver()
     })
@@ -220,13 +227,6 @@ class Server implements ZkServer, ConnectionHost {
 
   log(message: string): void {
     this.#logger.warn(message)
-  }
-
-  #onTxn(txn: Txn): void {
-    this.#options.onTxn?.(txn)
-    if (this.#store === null) return
-    this.#store.append(txn)
-    this.#gate.applied(txn.zxid)
   }
 
   #openStore(): Store | null {

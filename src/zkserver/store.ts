@@ -65,7 +65,7 @@ export class Store {
   }
 
   /** Replays what the log has beyond the snapshot and goes on at its end. */
-  recover(processor: Replayable, now: Instant): void {
+  recover(processor: Replayable, now: Instant, onTxn: (txn: Txn) => void = () => {}): void {
     this.#source = processor
     const zxids = this.#zxidsOf('log')
     for (const [index, zxid] of zxids.entries()) {
@@ -73,7 +73,9 @@ export class Store {
       const next = zxids[index + 1]
       if (next !== undefined && next <= processor.lastZxid + 1n) continue
       const log = TxnLog.open(this.#options.disk, this.#pathOf('log', zxid))
-      for (const txn of log.recovered) this.#replay(processor, txn, log, now)
+      for (const txn of log.recovered) {
+        if (this.#replay(processor, txn, log, now)) onTxn(txn)
+      }
       if (log.tornBytes > 0 && !isLast) {
         throw new StoreError(`${log.path}: damaged at position ${log.bytes}, and more follows`)
       }
@@ -199,13 +201,15 @@ export class Store {
     return undefined
   }
 
-  #replay(processor: Replayable, txn: Txn, log: TxnLog, now: Instant): void {
-    if (txn.zxid <= processor.lastZxid) return
+  /** False for what the snapshot has already. */
+  #replay(processor: Replayable, txn: Txn, log: TxnLog, now: Instant): boolean {
+    if (txn.zxid <= processor.lastZxid) return false
     if (txn.zxid !== processor.lastZxid + 1n) {
       const has = `has zxid 0x${txn.zxid.toString(16)}`
       throw new StoreError(`${log.path}: ${has} after 0x${processor.lastZxid.toString(16)}`)
     }
     processor.replay(txn, now)
+    return true
   }
 
   #remove(kind: 'log' | 'snapshot', zxid: bigint): void {

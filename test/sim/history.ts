@@ -1,5 +1,6 @@
 /** Every change of a znode in the order of zxids, as the server applied it; never through a client. */
 
+import { assert } from '../../src/base/assert.ts'
 import type { NodeChange, Txn } from '../../src/zkserver/txn.ts'
 
 export interface ZnodeChange {
@@ -28,6 +29,7 @@ export class ZnodeHistory {
   readonly #nodes = new Map<string, LiveNode>()
   readonly #listeners: ((change: ZnodeChange) => void)[] = []
   readonly #nowMs: () => number
+  #lastZxid = 0n
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs
@@ -53,7 +55,11 @@ export class ZnodeHistory {
       .map((other) => other.slice(prefix.length))
   }
 
+  /** Those of an earlier life of the server come again from its log. */
   record({ zxid, sessionId, change }: Txn): void {
+    if (zxid <= this.#lastZxid) return
+    assert(zxid === this.#lastZxid + 1n, `zxid ${zxid} follows ${this.#lastZxid}`)
+    this.#lastZxid = zxid
     if (change.kind === 'create-session' || change.kind === 'error') return
     if (change.kind === 'close-session') {
       for (const [path, { owner }] of [...this.#nodes]) {

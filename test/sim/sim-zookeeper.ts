@@ -52,7 +52,8 @@ export class SimZooKeeper {
       host: ZOOKEEPER_HOST,
       port: PORT,
       tickMs: this.#tickMs,
-      snapshotCount: 2000,
+      // The history would miss what is in a snapshot only.
+      snapshotCount: 1_000_000,
       onTxn: (txn) => this.history.record(txn),
       onFailure: (error) => this.#network.world.fail(error),
     })
