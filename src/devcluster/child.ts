@@ -1,0 +1,78 @@
+/** One forked server of a local cluster: its log file, its readiness, its end. */
+import { type ChildProcess, fork } from 'node:child_process'
+import fs from 'node:fs'
+
+export interface ChildOptions {
+  /** What people call it: `zookeeper`, `broker 1`. */
+  readonly name: string
+  readonly args: readonly string[]
+  readonly logFile: string
+}
+
+export interface ReadyMessage {
+  readonly port: number
+  readonly pid: number
+}
+
+const MAIN = new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url)
+/** Lines of its log that are shown when a child fails to start. */
+const SHOWN_LINES = 12
+
+export class ServerChild {
+  readonly name: string
+  readonly ready: Promise<ReadyMessage>
+  /** Resolves with how it ended; never rejects. */
+  readonly ended: Promise<string>
+  readonly #child: ChildProcess
+  readonly #logFile: string
+  #hasEnded = false
+
+  constructor(options: ChildOptions) {
+    this.name = options.name
+    this.#logFile = options.logFile
+    const log = fs.openSync(options.logFile, 'a')
+    this.#child = fork(MAIN, [...options.args], { stdio: ['ignore', log, log, 'ipc'] })
+    fs.closeSync(log)
+    this.ended = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => {
+        this.#hasEnded = true
+        resolve(signal === null ? `exit code ${code}` : `signal ${signal}`)
+      })
+    })
+    this.ready = new Promise((resolve, reject) => {
+      this.#child.once('message', (message) => resolve(message as ReadyMessage))
+      void this.ended.then((how) => reject(new Error(this.#failure(how))))
+    })
+    // Who waits for it hears it; nobody may be waiting.
+    this.ready.catch(() => {})
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1
+  }
+
+  get isRunning(): boolean {
+    return !this.#hasEnded
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (this.isRunning) this.#child.kill(signal)
+  }
+
+  /** SIGTERM, and SIGKILL when that has not helped in time. */
+  async stop(graceMs: number): Promise<void> {
+    if (!this.isRunning) return
+    this.kill('SIGTERM')
+    // One that was stopped must go on to hear it.
+    this.kill('SIGCONT')
+    const timer = setTimeout(() => this.kill('SIGKILL'), graceMs)
+    await this.ended
+    clearTimeout(timer)
+  }
+
+  #failure(how: string): string {
+    const lines = fs.readFileSync(this.#logFile, 'utf8').trimEnd().split('\n')
+    const shown = lines.slice(-SHOWN_LINES).map((line) => `  ${line}`)
+    return `${this.name} ended with ${how}; the end of ${this.#logFile}:\n${shown.join('\n')}`
+  }
+}
