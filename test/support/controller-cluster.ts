@@ -61,6 +61,8 @@ export class TestBroker {
   readonly offlinePartitions = new Set<string>()
   /** Error code of StopReplica with delete, by partition. */
   readonly deleteErrors = new Map<string, number>()
+  /** Answers every request as a whole with this error. */
+  topLevelError = 0
   /** Holds back answers while set. */
   isHolding = false
   readonly held: (() => void)[] = []
@@ -185,7 +187,7 @@ export class ControllerCluster {
 
   private constructor() {
     this.#recordWrites()
-    this.operator = this.zooKeeper.connect(3_600_000)
+    this.operator = this.zooKeeper.connect(SESSION_TIMEOUT_MS)
     this.store = new TopicStore(this.operator, this.random)
   }
 
@@ -417,23 +419,24 @@ class RecordedChannel implements ControlChannel {
   }
 
   #answer(api: Api, body: unknown): unknown {
-    const { id } = this.#broker
+    const { id, topLevelError: errorCode } = this.#broker
     const { controllerEpoch } = body as { controllerEpoch: number }
     const record = (name: string, text: string) =>
       this.#cluster.record(id, name, body, `${name} ${text}`, controllerEpoch)
     if (api === leaderAndIsr) {
       const request = body as LeaderAndIsr
       record('LAI', leaderAndIsrText(request))
-      return { errorCode: 0, partitionErrors: [], topics: this.#leaderAndIsrErrors(request) }
+      const topics = errorCode === 0 ? this.#leaderAndIsrErrors(request) : []
+      return { errorCode, partitionErrors: [], topics }
     }
     if (api === updateMetadata) {
       record('UM', updateMetadataText(body as UpdateMetadata))
-      return { errorCode: 0 }
+      return { errorCode }
     }
     assert(api === stopReplica)
     const request = body as StopReplica
     record('SR', stopReplicaText(request))
-    return { errorCode: 0, partitionErrors: this.#stopReplicaErrors(request) }
+    return { errorCode, partitionErrors: errorCode === 0 ? this.#stopReplicaErrors(request) : [] }
   }
 
   #leaderAndIsrErrors({ topicStates }: LeaderAndIsr) {
