@@ -1,0 +1,117 @@
+/**
+ * Settings that live in ZooKeeper: overrides of topics (`/config/topics/T`) and of brokers. Read once
+ * at the start, again when a change is announced; written for AlterConfigs.
+ */
+import type { ClusterImage } from '../cluster/image.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
+import type { LogConfig } from '../storage/log-config.ts'
+import { isZkError, type ZkOperations } from '../zk/zk-client.ts'
+import {
+  brokerEntity,
+  type ConfigEntity,
+  configChangePrefix,
+  configEntityPath,
+  decodeConfig,
+  encodeConfig,
+  encodeConfigChange,
+  parentPath,
+  topicEntity,
+} from '../zk/znodes.ts'
+import { ApiError } from './handler.ts'
+import {
+  type BrokerConfigLayers,
+  type ConfigEntry,
+  describeBrokerConfig,
+  describeTopicConfig,
+  logConfigOf,
+} from './topic-config.ts'
+
+export class ConfigService {
+  readonly #zk: ZkOperations
+  readonly #brokerId: number
+  readonly #given: ReadonlyMap<string, string>
+  #dynamic: ReadonlyMap<string, string> = new Map()
+  #dynamicDefault: ReadonlyMap<string, string> = new Map()
+  readonly #topics = new Map<string, ReadonlyMap<string, string>>()
+
+  constructor(zk: ZkOperations, brokerId: number, given: ReadonlyMap<string, string>) {
+    this.#zk = zk
+    this.#brokerId = brokerId
+    this.#given = given
+  }
+
+  get layers(): BrokerConfigLayers {
+    return { given: this.#given, dynamic: this.#dynamic, dynamicDefault: this.#dynamicDefault }
+  }
+
+  /** What is set for a topic, as last read; empty when nothing is known. */
+  overridesOf(topic: string): ReadonlyMap<string, string> {
+    return this.#topics.get(topic) ?? new Map()
+  }
+
+  logConfigOf(topic: string): LogConfig {
+    return logConfigOf(this.layers, this.overridesOf(topic))
+  }
+
+  describeTopicOverrides(overrides: ReadonlyMap<string, string>): ConfigEntry[] {
+    return describeTopicConfig(this.layers, overrides)
+  }
+
+  /** Throws `ApiError` for a topic that nobody knows. */
+  async describeTopic(topic: string, image: ClusterImage): Promise<ConfigEntry[]> {
+    if (!image.topics.has(topic)) throw new ApiError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, '')
+    await this.loadTopic(topic)
+    return describeTopicConfig(this.layers, this.overridesOf(topic))
+  }
+
+  describeBroker(): ConfigEntry[] {
+    return describeBrokerConfig(this.layers)
+  }
+
+  describeBrokerDefaults(): ConfigEntry[] {
+    return describeBrokerConfig(this.layers).filter(({ name }) => this.#dynamicDefault.has(name))
+  }
+
+  async loadBroker(): Promise<void> {
+    this.#dynamicDefault = await this.read(brokerEntity(null))
+    this.#dynamic = await this.read(brokerEntity(this.#brokerId))
+  }
+
+  async loadTopic(topic: string): Promise<void> {
+    this.#topics.set(topic, await this.read(topicEntity(topic)))
+  }
+
+  forgetTopic(topic: string): void {
+    this.#topics.delete(topic)
+  }
+
+  /** Empty when there is none, or when the znode is garbage. */
+  async read(entity: ConfigEntity): Promise<ReadonlyMap<string, string>> {
+    try {
+      const decoded = decodeConfig((await this.#zk.get(configEntityPath(entity))).data)
+      return decoded.kind === 'ok' ? decoded.value : new Map()
+    } catch (error) {
+      if (isZkError(error, 'NO_NODE')) return new Map()
+      throw error
+    }
+  }
+
+  /** Replaces all overrides of an entity and announces it to every broker. */
+  async write(entity: ConfigEntity, config: ReadonlyMap<string, string>): Promise<void> {
+    const path = configEntityPath(entity)
+    const data = encodeConfig(config)
+    try {
+      await this.#zk.set(path, data, -1)
+    } catch (error) {
+      if (!isZkError(error, 'NO_NODE')) throw error
+      await this.#zk.create(parentPath(path), null, 'persistent').catch(ignoreExisting)
+      await this.#zk.create(path, data, 'persistent')
+    }
+    const change = encodeConfigChange(entity)
+    await this.#zk.create(configChangePrefix, change, 'persistent-sequential')
+  }
+}
+
+function ignoreExisting(error: unknown): void {
+  if (!isZkError(error, 'NODE_EXISTS')) throw error
+}
