@@ -1,0 +1,80 @@
+/** What AlterConfigs and IncrementalAlterConfigs share: which resource, checks, the write. */
+import { ErrorCode } from '../protocol/error-codes.ts'
+import { brokerEntity, type ConfigEntity, topicEntity } from '../zk/znodes.ts'
+import { checkBrokerConfig, checkTopicConfig } from './config-alteration.ts'
+import { ApiError, errorCodeOf } from './handler.ts'
+import { ResourceType } from './resource-types.ts'
+import type { BrokerServices } from './services.ts'
+
+export interface ConfigResource {
+  readonly resourceType: number
+  readonly resourceName: string
+}
+
+type NextConfig = (current: ReadonlyMap<string, string>) => ReadonlyMap<string, string>
+
+/** Never rejects: what went wrong is in the answer. */
+export async function alterResource(
+  services: BrokerServices,
+  resource: ConfigResource,
+  validateOnly: boolean,
+  next: NextConfig,
+) {
+  try {
+    const entity = entityOf(services, resource)
+    const config = next(await services.configs.read(entity))
+    if (entity.type === 'topics') checkTopicConfig(resource.resourceName, config)
+    else checkBrokerConfig(config, resource.resourceName === '')
+    if (!validateOnly) await services.configs.write(entity, config)
+    return answer(resource, ErrorCode.NONE, null)
+  } catch (error) {
+    return answer(resource, errorCodeOf(error), (error as Error).message)
+  }
+}
+
+export function hasDuplicate(
+  all: readonly ConfigResource[],
+  { resourceType, resourceName }: ConfigResource,
+) {
+  const same = all.filter(
+    (each) => each.resourceType === resourceType && each.resourceName === resourceName,
+  )
+  return same.length > 1
+}
+
+export function repeated(resource: ConfigResource) {
+  return answer(resource, ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
+}
+
+function entityOf(
+  services: BrokerServices,
+  { resourceType, resourceName }: ConfigResource,
+): ConfigEntity {
+  if (resourceType === ResourceType.TOPIC) {
+    if (resourceName === '') {
+      throw new ApiError(ErrorCode.INVALID_REQUEST, 'Default topic resources are not allowed.')
+    }
+    if (!services.metadata.image.topics.has(resourceName)) {
+      const message = `The topic '${resourceName}' does not exist.`
+      throw new ApiError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, message)
+    }
+    return topicEntity(resourceName)
+  }
+  if (resourceType === ResourceType.BROKER) {
+    if (resourceName === '') return brokerEntity(null)
+    if (Number(resourceName) !== services.brokerId) {
+      const message = `Unexpected broker id, expected ${services.brokerId}, but received ${resourceName}`
+      throw new ApiError(ErrorCode.INVALID_REQUEST, message)
+    }
+    return brokerEntity(services.brokerId)
+  }
+  throw new ApiError(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
+}
+
+function answer(
+  { resourceType, resourceName }: ConfigResource,
+  errorCode: ErrorCode,
+  errorMessage: string | null,
+) {
+  return { errorCode, errorMessage, resourceType, resourceName }
+}

@@ -1,0 +1,86 @@
+// DescribeConfigs, v0-4: settings of topics and of this broker with where each value comes from.
+
+import { topicNameProblem } from '../../cluster/topic-names.ts'
+import { ErrorCode } from '../../protocol/error-codes.ts'
+import { describeConfigs } from '../../protocol/messages/describe-configs.ts'
+import type { RequestOf } from '../../protocol/types.ts'
+import { ApiError, errorCodeOf, handler } from '../handler.ts'
+import { ResourceType } from '../resource-types.ts'
+import type { BrokerServices } from '../services.ts'
+import { type ConfigEntry, ConfigSource } from '../topic-config.ts'
+
+type Request = RequestOf<typeof describeConfigs>
+type Resource = Request['resources'][number]
+
+export const handleDescribeConfigs = handler(
+  describeConfigs,
+  async (request, services) => ({
+    results: await Promise.all(
+      request.resources.map((resource) => describe(services, request, resource)),
+    ),
+  }),
+  (request, errorCode, errorMessage) => ({
+    results: request.resources.map((resource) => failed(resource, errorCode, errorMessage)),
+  }),
+)
+
+async function describe(services: BrokerServices, request: Request, resource: Resource) {
+  try {
+    const wanted = resource.configurationKeys ?? []
+    const entries = await entriesOf(services, resource)
+    return {
+      errorCode: ErrorCode.NONE,
+      errorMessage: null,
+      resourceType: resource.resourceType,
+      resourceName: resource.resourceName,
+      configs: entries
+        .filter(({ name }) => wanted.length === 0 || wanted.includes(name))
+        .map((entry) => answer(entry, request)),
+    }
+  } catch (error) {
+    return failed(resource, errorCodeOf(error), (error as Error).message || null)
+  }
+}
+
+function answer(entry: ConfigEntry, request: Request) {
+  return {
+    name: entry.name,
+    value: entry.isSensitive ? null : entry.value,
+    readOnly: entry.readOnly,
+    isDefault: entry.source === ConfigSource.DEFAULT,
+    configSource: entry.source,
+    isSensitive: entry.isSensitive,
+    synonyms: request.includeSynonyms ? entry.synonyms : [],
+    configType: entry.type,
+    documentation: request.includeDocumentation ? entry.documentation : null,
+  }
+}
+
+async function entriesOf(
+  { configs, metadata, brokerId }: BrokerServices,
+  { resourceType, resourceName }: Resource,
+): Promise<ConfigEntry[]> {
+  if (resourceType === ResourceType.TOPIC) {
+    const problem = topicNameProblem(resourceName)
+    if (problem !== null) throw new ApiError(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
+    return configs.describeTopic(resourceName, metadata.image)
+  }
+  if (resourceType === ResourceType.BROKER) {
+    if (resourceName === '') return configs.describeBrokerDefaults()
+    if (!/^[+-]?\d+$/.test(resourceName)) {
+      const message = `Broker id must be an integer, but it is: ${resourceName}`
+      throw new ApiError(ErrorCode.INVALID_REQUEST, message)
+    }
+    if (Number(resourceName) !== brokerId) {
+      const message = `Unexpected broker id, expected ${brokerId} or empty string, but received ${resourceName}`
+      throw new ApiError(ErrorCode.INVALID_REQUEST, message)
+    }
+    return configs.describeBroker()
+  }
+  throw new ApiError(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
+}
+
+function failed(resource: Resource, errorCode: ErrorCode, errorMessage: string | null) {
+  const { resourceType, resourceName } = resource
+  return { errorCode, errorMessage, resourceType, resourceName, configs: [] }
+}
