@@ -10,6 +10,9 @@ interface PlannedEvent {
   run: (() => void) | null
 }
 
+/** More than any run needs: somebody spins without waiting. */
+const MAX_EVENTS = 5_000_000
+
 export class SimWorld {
   readonly wallStartMs = 1_700_000_000_000
   readonly #heap: PlannedEvent[] = []
@@ -18,7 +21,7 @@ export class SimWorld {
   #nowMs = 0
   #order = 0
   #eventCount = 0
-  #failure: unknown = null
+  #failure: Error | null = null
 
   get nowMs(): number {
     return this.#nowMs
@@ -44,7 +47,7 @@ export class SimWorld {
 
   /** Ends the run at the next opportunity. */
   fail(error: unknown): void {
-    this.#failure ??= error
+    this.#failure ??= error instanceof Error ? error : new Error(String(error))
   }
 
   async runFor(ms: number): Promise<void> {
@@ -84,6 +87,7 @@ export class SimWorld {
       run()
       await settlePromises()
       for (const observer of this.#observers) observer()
+      if (this.#eventCount > MAX_EVENTS) throw new Error(`${MAX_EVENTS} events: it runs in circles`)
       if (this.#failure !== null) throw this.#failure
     }
   }

@@ -1,0 +1,203 @@
+/** Faults at random, each with its end. What a fault would make impossible to survive is left out. */
+
+import type { SeededRandom } from '../support/seeded-random.ts'
+import type { SimCluster } from './cluster.ts'
+import { hostOf } from './sim-broker.ts'
+import type { Trace } from './sim-loggers.ts'
+import { ZOOKEEPER_HOST } from './sim-zookeeper.ts'
+
+export const FAULT_KINDS = [
+  'crash',
+  'quick-restart',
+  'shutdown',
+  'power-loss',
+  'pause',
+  'partition-brokers',
+  'partition-zookeeper',
+  'one-way',
+  'reset',
+  'slow-network',
+  'expire-session',
+  'zookeeper-restart',
+  'zookeeper-pause',
+] as const
+
+export type FaultKind = (typeof FAULT_KINDS)[number]
+
+export interface FaultOptions {
+  readonly kinds: readonly FaultKind[]
+  /** Pause between two faults, at most. */
+  readonly everyMs: number
+  readonly lengthMsMax: number
+  /** How many brokers may be away at one time. */
+  readonly brokersAwayMax: number
+  /** Whether all that is acknowledged is synced: then any number of hosts may lose power. */
+  readonly flushes: boolean
+}
+
+export const DEFAULT_FAULTS: FaultOptions = {
+  kinds: FAULT_KINDS,
+  everyMs: 5000,
+  lengthMsMax: 12_000,
+  brokersAwayMax: 1,
+  flushes: false,
+}
+
+export class FaultSchedule {
+  readonly #cluster: SimCluster
+  readonly #random: SeededRandom
+  readonly #trace: Trace
+  readonly #options: FaultOptions
+  readonly #away = new Set<number>()
+  /** Undoes what is still in force, in the order of the faults. */
+  readonly #ends = new Set<() => void>()
+  #hasLostPower = false
+  #isOver = false
+  count = 0
+
+  constructor(
+    cluster: SimCluster,
+    random: SeededRandom,
+    trace: Trace,
+    options: Partial<FaultOptions> = {},
+  ) {
+    this.#cluster = cluster
+    this.#random = random
+    this.#trace = trace
+    this.#options = { ...DEFAULT_FAULTS, ...options }
+  }
+
+  start(): void {
+    this.#cluster.network.world.plan(this.#random.nextInt(this.#options.everyMs), () => {
+      if (this.#isOver) return
+      this.#strike(this.#random.pick(this.#options.kinds))
+      this.start()
+    })
+  }
+
+  /** Ends all faults at once. */
+  heal(): void {
+    this.#isOver = true
+    for (const end of [...this.#ends]) end()
+    this.#trace.say('faults', 'healed')
+  }
+
+  #strike(kind: FaultKind): void {
+    const id = this.#random.pick(this.#cluster.brokerIds)
+    const lengthMs = 100 + this.#random.nextInt(this.#options.lengthMsMax)
+    const begin = this.#begin(kind, id)
+    if (begin === null) return
+    this.count += 1
+    const what = `${kind} ${kind.startsWith('zookeeper') ? '' : hostOf(id)} for ${lengthMs} ms`
+    this.#trace.say('faults', what)
+    const undo = begin(lengthMs)
+    const end = () => {
+      if (!this.#ends.delete(end)) return
+      this.#trace.say('faults', `end of ${kind} ${hostOf(id)}`)
+      undo()
+    }
+    this.#ends.add(end)
+    this.#cluster.network.world.plan(kind === 'quick-restart' ? 300 : lengthMs, end)
+  }
+
+  /** Null when it is not possible now; else what does it and returns what undoes it. */
+  #begin(kind: FaultKind, id: number): ((lengthMs: number) => () => void) | null {
+    const { network, zookeeper } = this.#cluster
+    switch (kind) {
+      case 'reset':
+        return () => {
+          network.reset(hostOf(id), hostOf(this.#other(id)))
+          network.reset(hostOf(id), ZOOKEEPER_HOST)
+          return () => {}
+        }
+      case 'slow-network':
+        return () => {
+          network.slowDown(20 + this.#random.nextInt(100))
+          return () => network.slowDown(0)
+        }
+      case 'zookeeper-restart':
+        return () => {
+          zookeeper.stop(this.#random.chance(0.3))
+          return () => void zookeeper.start()
+        }
+      case 'zookeeper-pause':
+        return () => {
+          zookeeper.pause()
+          return () => zookeeper.resume()
+        }
+      default:
+        return this.#beginAtBroker(kind, id)
+    }
+  }
+
+  #beginAtBroker(kind: FaultKind, id: number): ((lengthMs: number) => () => void) | null {
+    const cluster = this.#cluster
+    if (this.#away.has(id) || this.#away.size >= this.#options.brokersAwayMax) return null
+    if (kind === 'power-loss' && this.#hasLostPower && !this.#options.flushes) return null
+    if (!cluster.isRunning(id)) return null
+    return () => {
+      this.#away.add(id)
+      const undo = this.#strikeBroker(kind, id)
+      return () => {
+        this.#away.delete(id)
+        undo()
+      }
+    }
+  }
+
+  #strikeBroker(kind: FaultKind, id: number): () => void {
+    const cluster = this.#cluster
+    switch (kind) {
+      case 'crash':
+      case 'quick-restart':
+        cluster.kill(id)
+        return () => cluster.keepStarting(id)
+      case 'shutdown':
+        cluster.shutdown(id).catch(() => cluster.kill(id))
+        return () => {
+          cluster.kill(id)
+          cluster.keepStarting(id)
+        }
+      case 'power-loss':
+        this.#hasLostPower = true
+        cluster.powerOff(id)
+        return () => cluster.keepStarting(id)
+      case 'pause':
+        cluster.pause(id)
+        return () => cluster.resume(id)
+      case 'expire-session':
+        cluster.expireSession(id)
+        return () => {}
+      case 'partition-zookeeper':
+        return this.#block(id, [ZOOKEEPER_HOST], 'both')
+      case 'one-way':
+        return this.#block(id, [ZOOKEEPER_HOST, ...this.#othersOf(id)], 'one')
+      default:
+        return this.#block(id, this.#othersOf(id), 'both')
+    }
+  }
+
+  #block(id: number, hosts: readonly string[], ways: 'both' | 'one'): () => void {
+    const { network } = this.#cluster
+    const own = hostOf(id)
+    const pairs = hosts.flatMap((host): [string, string][] => [
+      [own, host],
+      [host, own],
+    ])
+    const isOut = this.#random.chance(0.5)
+    const chosen = ways === 'both' ? pairs : pairs.filter(([from]) => (from === own) === isOut)
+    for (const [from, to] of chosen) network.block(from, to)
+    return () => {
+      for (const [from, to] of chosen) network.unblock(from, to)
+    }
+  }
+
+  #other(id: number): number {
+    const others = this.#cluster.brokerIds.filter((other) => other !== id)
+    return this.#random.pick(others)
+  }
+
+  #othersOf(id: number): string[] {
+    return this.#cluster.brokerIds.filter((other) => other !== id).map(hostOf)
+  }
+}

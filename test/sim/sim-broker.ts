@@ -1,0 +1,32 @@
+/** What the simulator needs of a broker, and what it gives to it. */
+
+import type { Clock, Disk, Loggers, Random, Transport } from '../../src/base/ports.ts'
+import type { ZkClient } from '../../src/zk/zk-client.ts'
+
+export interface SimBrokerPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  readonly transport: Transport
+  readonly loggers: Loggers
+  /** A new client with a new session, each time. */
+  readonly connectZooKeeper: () => ZkClient
+}
+
+export interface SimBroker {
+  start(): Promise<void>
+  shutdown(): Promise<void>
+}
+
+/** Settings are those of `server.properties`. */
+export type SimBrokerFactory = (
+  ports: SimBrokerPorts,
+  settings: ReadonlyMap<string, string>,
+) => SimBroker
+
+export const BROKER_PORT = 9092
+export const LOG_DIR = '/data'
+
+export function hostOf(brokerId: number): string {
+  return `broker-${brokerId}`
+}
