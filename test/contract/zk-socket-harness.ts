@@ -35,6 +35,10 @@ export async function openSocketHarness(connect: string, clients: Clients): Prom
   const [server] = parseConnectString(connect).servers
   const chroot = `/contract-${systemRandom.bytes(6).toString('hex')}`
   const root = makeJsClient({ connect, sessionTimeoutMs: SESSION_TIMEOUT_MS })
+  await until(`${connect} answers`, () => root.state === 'connected').catch(async (error) => {
+    await root.close()
+    throw error
+  })
   await root.create(chroot, null, 'persistent')
   const made: ZkClient[] = []
   const proxies = new Map<ZkClient, TcpProxy>()
