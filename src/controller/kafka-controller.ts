@@ -30,6 +30,7 @@ import {
 } from './controller-answers.ts'
 import { type ControllerMetrics, controllerMetrics } from './controller-metrics.ts'
 import type { ControllerPorts } from './controller-parts.ts'
+import { ControllerProbe } from './controller-probe.ts'
 import { type ControllerActivity, ControllerStats } from './controller-stats.ts'
 import { ControllerMovedError, EpochFence } from './epoch-fence.ts'
 import { type ControllerEvent, EventQueue } from './event-queue.ts'
@@ -62,6 +63,7 @@ export class KafkaController {
   readonly #log: Logger
   readonly #queue: EventQueue
   readonly #subscriptions: (() => void)[] = []
+  readonly #probe: ControllerProbe
   #watch: WatchPoint
   #activeId = NO_CONTROLLER
   #reign: Controller | null = null
@@ -73,6 +75,10 @@ export class KafkaController {
     this.#log = ports.loggers.get('kafka.controller.KafkaController', prefix)
     this.#queue = new EventQueue((event) => this.#process(event))
     this.#watch = this.#newWatch()
+    const listener = () => ports.config().interBrokerListenerName
+    this.#probe = new ControllerProbe({ ...ports, listener, log: this.#log }, (remove) =>
+      this.#put('ControllerRefused', 'ControllerChange', remove),
+    )
   }
 
   /** After the registration of this broker: a stale `/controller` of ours is then gone (E11). */
@@ -98,6 +104,7 @@ export class KafkaController {
   shutdown(): void {
     for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe()
     this.#watch.stop()
+    this.#probe.stop()
     this.#queue.close()
     this.#resign()
   }
@@ -289,6 +296,8 @@ export class KafkaController {
     this.#activeId = await this.#watch.arm((watcher) =>
       watchActiveController(this.#ports.zk, watcher),
     )
+    const activeId = this.#activeId
+    this.#put('ControllerProbe', 'Idle', () => this.#probe.watch(activeId))
   }
 
   async #maybeResign(): Promise<void> {
@@ -369,6 +378,7 @@ export class KafkaController {
       activity: 'ControllerChange',
       process: async () => {
         this.#activeId = NO_CONTROLLER
+        this.#probe.stop()
         this.#resign()
       },
     })

@@ -1,0 +1,87 @@
+/** A process that is killed closes its sockets, and its host refuses: no need to wait for ZooKeeper. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ControllerCluster } from '../support/controller-cluster.ts'
+
+test('a killed leader is replaced at once, long before its session ends', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.createTopic('t', { 0: [2, 3] })
+  await cluster.broker(2).kill()
+  await cluster.advance(100)
+  assert.equal(await cluster.exists('/brokers/ids/2'), false)
+  assert.equal(await cluster.state('t', 0), '(3,1,[3],1)')
+})
+
+test('a killed controller is replaced at once, and so are the leaders it had', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.createTopic('t', { 0: [1, 2], 1: [2, 3] })
+  await cluster.advance(200)
+  await cluster.broker(1).kill()
+  await cluster.advance(100)
+  assert.notEqual(cluster.controller.id, 1)
+  assert.equal(await cluster.text('/controller_epoch'), '2')
+  assert.equal(await cluster.exists('/brokers/ids/1'), false)
+  assert.equal((await cluster.leadership('t', 0)).leader, 2)
+  assert.equal((await cluster.leadership('t', 1)).leader, 2)
+})
+
+test('a broker that never accepted a connection may still be starting', async () => {
+  const cluster = await ControllerCluster.start(2)
+  const starting = cluster.addBroker(3)
+  starting.network = 'refuses'
+  await starting.start()
+  await cluster.advance(1_000)
+  assert.equal(await cluster.exists('/brokers/ids/3'), true)
+  starting.network = 'up'
+  await cluster.advance(1_000)
+  assert.deepEqual(cluster.take()[3]?.[0], 'UM brokers')
+})
+
+test('silence proves nothing: the session timeout decides', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.createTopic('t', { 0: [2, 3] })
+  const stopped = cluster.broker(2)
+  stopped.zkClient.cutOff()
+  stopped.network = 'silent'
+  stopped.dropChannels()
+  await cluster.advance(4_000)
+  assert.equal(await cluster.exists('/brokers/ids/2'), true)
+  await cluster.advance(4_000)
+  assert.equal(await cluster.exists('/brokers/ids/2'), false)
+  assert.equal((await cluster.leadership('t', 0)).leader, 3)
+})
+
+test('a connection that breaks and comes back changes nothing', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.createTopic('t', { 0: [2, 3] })
+  await cluster.advance(1_000)
+  for (const broker of cluster.brokers.values()) broker.dropChannels()
+  await cluster.advance(2_000)
+  assert.equal(cluster.controller.id, 1)
+  assert.equal(await cluster.state('t', 0), '(2,0,[2,3],0)')
+})
+
+test('a broker in controlled shutdown closes its network on purpose', async () => {
+  const cluster = await ControllerCluster.start(3)
+  const { controller } = cluster.controller
+  await controller.controlledShutdown({ brokerId: 2, brokerEpoch: cluster.broker(2).epoch })
+  cluster.broker(2).network = 'refuses'
+  cluster.broker(2).dropChannels()
+  await cluster.advance(1_000)
+  assert.equal(await cluster.exists('/brokers/ids/2'), true)
+})
+
+test('wrongly suspected: the controller resigns, an election follows, and nothing is lost', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.createTopic('t', { 0: [2, 3] })
+  await cluster.advance(200)
+  const suspect = cluster.broker(1)
+  suspect.network = 'refuses'
+  suspect.dropChannels()
+  await cluster.advance(1_000)
+  assert(suspect.loggers.lines.some((line) => line.includes('Resigned')))
+  assert.equal(cluster.controller.id, await cluster.activeControllerId())
+  assert.equal(await cluster.text('/controller_epoch'), '2')
+  assert.equal(await cluster.state('t', 0), '(2,0,[2,3],0)')
+})
