@@ -3,24 +3,45 @@
  * `KafkaServer`, and takes it down again. Wiring only; the rules live in the layers below.
  */
 import type { Clock, Disk, Logger, Loggers, Random, Transport } from '../base/ports.ts'
-import { createPersistentPaths, readOrCreateClusterId } from '../cluster/cluster-setup.ts'
+import {
+  createPath,
+  createPersistentPaths,
+  generateBrokerId,
+  readOrCreateClusterId,
+} from '../cluster/cluster-setup.ts'
 import { ConfigChanges } from '../cluster/config-changes.ts'
-import { MetadataCache } from '../cluster/image.ts'
+import { endpointOf, MetadataCache } from '../cluster/image.ts'
 import { Registration } from '../cluster/registration.ts'
 import { StateWatcher } from '../cluster/state-watcher.ts'
+import { topicNameProblem } from '../cluster/topic-names.ts'
 import { TopicStore } from '../cluster/topic-store.ts'
 import { KafkaController } from '../controller/kafka-controller.ts'
 import { ClientChannel } from '../network/client-channel.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
+import { allocateProducerIds } from '../protocol/messages/allocate-producer-ids.ts'
+import { alterPartition } from '../protocol/messages/alter-partition.ts'
 import { ReplicaManager } from '../replication/replica-manager.ts'
 import { LogManager } from '../storage/log-manager.ts'
+import { checkMetaProperties, writeMetaProperties } from '../storage/meta-properties.ts'
 import type { ZkClient } from '../zk/zk-client.ts'
 import { ZkSession } from '../zk/zk-session.ts'
+import { featurePath } from '../zk/znodes.ts'
 import { HANDLERS } from './apis/index.ts'
-import type { BrokerConfig } from './config.ts'
+import { AutoTopicCreation } from './auto-topic-creation.ts'
+import { type BrokerConfig, type LoadedConfig, logDirsOf } from './config.ts'
+import { ConfigService } from './config-service.ts'
+import { requestControlledShutdown } from './controlled-shutdown.ts'
 import { ControllerChannel } from './controller-channel.ts'
 import { Dispatcher } from './dispatch.ts'
-import { ListenerSockets } from './listener-sockets.ts'
+import { type ListenAddress, ListenerSockets } from './listener-sockets.ts'
+import { advertisedEndpoints, interBrokerListener, listenAddresses } from './listeners.ts'
+import { controllerConfig, replicaManagerOptions } from './options.ts'
+import { ProducerIds } from './producer-ids.ts'
 import { RequestMetrics } from './request-metrics.ts'
+import type { BrokerServices } from './services.ts'
+import { topicConfigProblem } from './topic-config.ts'
+import { TopicCreator } from './topic-creation.ts'
+import { untilImage } from './until-image.ts'
 
 export interface BrokerPorts {
   readonly clock: Clock
@@ -28,6 +49,448 @@ export interface BrokerPorts {
   readonly disk: Disk
   readonly transport: Transport
   readonly loggers: Loggers
+  /** What other machines call this one; for listeners without a host. */
+  readonly hostName: string
   /** Makes a client for one ZooKeeper session. */
   readonly connectZooKeeper: (connect: string, sessionTimeoutMs: number) => ZkClient
+  /** The broker cannot go on (all log directories failed, a broken invariant). */
+  readonly onFatal: (reason: string, cause?: unknown) => void
 }
+
+/** The parts of a running broker. */
+interface Running {
+  readonly brokerId: number
+  readonly zk: ZkSession
+  readonly sockets: ListenerSockets
+  readonly bound: readonly ListenAddress[]
+  readonly logs: LogManager
+  readonly replicas: ReplicaManager
+  readonly controller: KafkaController
+  readonly registration: Registration
+  readonly controllerChannel: ControllerChannel
+  readonly stateWatcher: StateWatcher
+  readonly configChanges: ConfigChanges
+  readonly services: BrokerServices
+  readonly metrics: RequestMetrics
+}
+
+export class Broker {
+  readonly #ports: BrokerPorts
+  readonly #loaded: LoadedConfig
+  readonly #config: BrokerConfig
+  #logger: Logger
+  #running: Running | null = null
+  /** What `start` has built so far, for a shutdown in the middle of it. */
+  readonly #undo: (() => Promise<void> | void)[] = []
+
+  constructor(ports: BrokerPorts, loaded: LoadedConfig) {
+    this.#ports = ports
+    this.#loaded = loaded
+    this.#config = loaded.config
+    this.#logger = ports.loggers.get('kafka.server.KafkaServer')
+  }
+
+  /** Id of the broker; throws before the start. */
+  get brokerId(): number {
+    return this.#started.brokerId
+  }
+
+  /** With the ports that were really bound. */
+  get listeners(): readonly ListenAddress[] {
+    return this.#started.bound
+  }
+
+  /** For metrics, checkers and tests. */
+  get parts(): Readonly<Running> {
+    return this.#started
+  }
+
+  get #started(): Running {
+    if (this.#running === null) throw new Error('the broker was not started')
+    return this.#running
+  }
+
+  /** Rejects with the reason when the broker cannot be part of the cluster; nothing is left then. */
+  async start(): Promise<void> {
+    for (const warning of this.#loaded.warnings) this.#logger.warn(warning)
+    this.#logger.info('starting')
+    try {
+      this.#running = await this.#build()
+    } catch (error) {
+      for (const undo of this.#undo.reverse()) await undo()
+      throw error
+    }
+    const { brokerId } = this.#running
+    this.#logger = this.#ports.loggers.get(
+      'kafka.server.KafkaServer',
+      `[KafkaServer id=${brokerId}] `,
+    )
+    this.#logger.info('started')
+  }
+
+  /** Hands over its leaders, closes its logs, then leaves ZooKeeper: in this order. */
+  async shutdown(): Promise<void> {
+    const running = this.#running
+    if (running === null) return
+    this.#running = null
+    this.#logger.info('shutting down')
+    const { sockets, replicas, logs, controller, controllerChannel, registration, zk } = running
+    if (this.#config['controlled.shutdown.enable']) {
+      await requestControlledShutdown(
+        controllerChannel,
+        this.#ports.clock,
+        this.#logger,
+        () => registration.brokerEpoch,
+        {
+          brokerId: running.brokerId,
+          maxRetries: this.#config['controlled.shutdown.max.retries'],
+          retryBackoffMs: this.#config['controlled.shutdown.retry.backoff.ms'],
+        },
+      )
+    }
+    running.configChanges.stop()
+    running.stateWatcher.stop()
+    await sockets.close()
+    await replicas.shutdown()
+    controllerChannel.close()
+    await logs.shutdown()
+    controller.shutdown()
+    await zk.close()
+    this.#logger.info('shut down completed')
+  }
+
+  async #build(): Promise<Running> {
+    const { clock, random, loggers, transport } = this.#ports
+    const config = this.#config
+    // Bound first: a taken port is told at once, and the port is real when it is registered.
+    const sockets = new ListenerSockets(
+      transport,
+      clock,
+      loggers.get('kafka.network.SocketServer'),
+      {
+        maxRequestBytes: config['socket.request.max.bytes'],
+        connectionsMaxIdleMs: config['connections.max.idle.ms'],
+        maxConnections: config['max.connections'],
+        maxConnectionsPerIp: config['max.connections.per.ip'],
+      },
+    )
+    this.#undo.push(() => sockets.close())
+    const bound: ListenAddress[] = []
+    for (const address of listenAddresses(config)) bound.push(await sockets.listen(address))
+    const endpoints = advertisedEndpoints(config, bound, this.#ports.hostName)
+
+    const zk = await this.#connectZooKeeper()
+    await createPersistentPaths(zk)
+    const clusterId = await readOrCreateClusterId(zk, random)
+    this.#logger.info(`Cluster ID = ${clusterId}`)
+    const brokerId = await this.#settleIdentity(zk, clusterId)
+    const configs = new ConfigService(zk, brokerId, this.#loaded.given)
+    await configs.loadBroker()
+    const logs = await this.#loadLogs(zk, configs)
+
+    const metadata = new MetadataCache()
+    const ownZk = { zk, clock, logger: this.#logger }
+    const rack = config['broker.rack']
+    const registration = new Registration(ownZk, brokerId, { endpoints, rack })
+    const context: BuildContext = { brokerId, clusterId, zk, configs, logs, metadata, registration }
+    const controllerChannel = this.#makeControllerChannel(context)
+    const replicas = this.#makeReplicaManager(context, controllerChannel)
+    const controller = this.#makeController(context)
+    const metrics = new RequestMetrics()
+    const services = this.#makeServices(context, controllerChannel, replicas, controller)
+    const stateWatcher = this.#watchStates(context, replicas)
+    const configChanges = this.#watchConfigs(context, replicas)
+
+    sockets.serve(
+      new Dispatcher(HANDLERS, services, metrics, loggers.get('kafka.server.KafkaApis')),
+    )
+    await registration.checkEndpoints()
+    await registration.register()
+    this.#undo.push(() => controller.shutdown())
+    controller.start()
+    replicas.start()
+    configChanges.scan()
+    logs.start()
+    return {
+      brokerId,
+      zk,
+      sockets,
+      bound,
+      logs,
+      replicas,
+      controller,
+      registration,
+      controllerChannel,
+      stateWatcher,
+      configChanges,
+      services,
+      metrics,
+    }
+  }
+
+  async #connectZooKeeper(): Promise<ZkSession> {
+    const { clock, loggers, connectZooKeeper } = this.#ports
+    const config = this.#config
+    const connect = config['zookeeper.connect'] ?? ''
+    const sessionTimeoutMs = config['zookeeper.session.timeout.ms']
+    const timeoutMs = config['zookeeper.connection.timeout.ms'] ?? sessionTimeoutMs
+    await this.#createChroot(connect, timeoutMs)
+    const zk = new ZkSession(
+      {
+        connect: () => connectZooKeeper(connect, sessionTimeoutMs),
+        clock,
+        logger: loggers.get('kafka.zookeeper.ZooKeeperClient'),
+      },
+      { maxInFlight: config['zookeeper.max.in.flight.requests'] },
+    )
+    this.#undo.push(() => zk.close())
+    await zk.start(timeoutMs)
+    return zk
+  }
+
+  /** The path after the addresses is made by a session of its own, which sees the whole tree. */
+  async #createChroot(connect: string, timeoutMs: number): Promise<void> {
+    const at = connect.indexOf('/')
+    if (at < 0 || at === connect.length - 1) return
+    const { clock, loggers, connectZooKeeper } = this.#ports
+    const whole = new ZkSession({
+      connect: () => connectZooKeeper(connect.slice(0, at), timeoutMs),
+      clock,
+      logger: loggers.get('kafka.zookeeper.ZooKeeperClient'),
+    })
+    try {
+      await whole.start(timeoutMs)
+      await createPath(whole, connect.slice(at))
+    } finally {
+      await whole.close()
+    }
+  }
+
+  /** The broker id, checked against what the log directories remember (`meta.properties`). */
+  async #settleIdentity(zk: ZkSession, clusterId: string): Promise<number> {
+    const { disk } = this.#ports
+    const dirs = logDirsOf(this.#config)
+    const stored = checkMetaProperties(disk, dirs, {
+      clusterId,
+      brokerId: this.#config['broker.id'],
+    })
+    let brokerId = this.#config['broker.id']
+    if (brokerId < 0) brokerId = stored ?? -1
+    if (brokerId < 0) {
+      brokerId = await generateBrokerId(zk, this.#config['reserved.broker.max.id'])
+    }
+    writeMetaProperties(disk, dirs, { clusterId, brokerId })
+    return brokerId
+  }
+
+  async #loadLogs(zk: ZkSession, configs: ConfigService): Promise<LogManager> {
+    const { clock, disk, loggers, random, onFatal } = this.#ports
+    const config = this.#config
+    const { children: topics } = await zk.children('/brokers/topics')
+    await Promise.all(topics.map((topic) => configs.loadTopic(topic)))
+    const logs = new LogManager(
+      { disk, clock, random, loggers },
+      {
+        logDirs: logDirsOf(config),
+        retentionCheckIntervalMs: config['log.retention.check.interval.ms'],
+        flushCheckIntervalMs: config['log.flush.scheduler.interval.ms'],
+        recoveryPointCheckpointIntervalMs: config['log.flush.offset.checkpoint.interval.ms'],
+        logStartOffsetCheckpointIntervalMs: config['log.flush.start.offset.checkpoint.interval.ms'],
+        initialTaskDelayMs: config['log.initial.task.delay.ms'],
+        producerIdExpirationMs: config['producer.id.expiration.ms'],
+        producerIdExpirationCheckIntervalMs: config['producer.id.expiration.check.interval.ms'],
+      },
+      (topic) => configs.logConfigOf(topic),
+    )
+    this.#undo.push(() => logs.shutdown())
+    logs.load()
+    logs.onAllDirsOffline(() => onFatal('all log directories have failed'))
+    return logs
+  }
+
+  #makeControllerChannel({ brokerId, metadata }: BuildContext): ControllerChannel {
+    const { transport, clock } = this.#ports
+    const channel = new ControllerChannel(transport, clock, metadata, {
+      listener: interBrokerListener(this.#config),
+      clientId: String(brokerId),
+      connectTimeoutMs: this.#config['controller.socket.timeout.ms'],
+      requestTimeoutMs: this.#config['request.timeout.ms'],
+    })
+    this.#undo.push(() => channel.close())
+    return channel
+  }
+
+  #makeReplicaManager(context: BuildContext, channel: ControllerChannel): ReplicaManager {
+    const { brokerId, zk, metadata, registration, logs } = context
+    const { clock, random, loggers } = this.#ports
+    const replicas = new ReplicaManager(
+      {
+        clock,
+        random,
+        loggers,
+        logs,
+        metadata,
+        connectToBroker: (id, clientId) => this.#connectToBroker(metadata, id, clientId),
+        sendToController: (version, request) => channel.send(alterPartition, version, request),
+        brokerEpoch: () => registration.brokerEpoch,
+        isFenced: () => zk.isFenced(),
+      },
+      replicaManagerOptions(this.#config, brokerId),
+    )
+    zk.onFenceChange(() => replicas.onFenceChange())
+    this.#undo.push(() => replicas.shutdown())
+    return replicas
+  }
+
+  #connectToBroker(metadata: MetadataCache, id: number, clientId: string): Promise<ClientChannel> {
+    const broker = metadata.image.brokers.get(id)
+    const endpoint = broker && endpointOf(broker, interBrokerListener(this.#config))
+    if (endpoint === undefined) return Promise.reject(new Error(`broker ${id} is not alive`))
+    return this.#connectChannel(endpoint.host, endpoint.port, clientId)
+  }
+
+  #connectChannel(host: string, port: number, clientId: string): Promise<ClientChannel> {
+    return ClientChannel.connect(this.#ports.transport, this.#ports.clock, {
+      host,
+      port,
+      clientId,
+      connectTimeoutMs: this.#config['socket.connection.setup.timeout.ms'],
+      requestTimeoutMs: this.#config['request.timeout.ms'],
+    })
+  }
+
+  #makeController({ brokerId, zk, registration, configs }: BuildContext): KafkaController {
+    const { clock, random, loggers } = this.#ports
+    const controller = new KafkaController({
+      brokerId,
+      zk,
+      clock,
+      random,
+      loggers,
+      connect: ({ host, port }) => this.#connectChannel(host, port, String(brokerId)),
+      config: () => {
+        const unclean = configs.logConfigOf('').uncleanLeaderElectionEnable
+        return controllerConfig(this.#config, unclean)
+      },
+      registerBroker: () => registration.register(),
+    })
+    registration.onMissing(() => {
+      this.#logger.warn('Our registration is gone from ZooKeeper, registering again')
+      registration.register().catch((error: unknown) => {
+        this.#logger.error('Registering again failed', error)
+      })
+    })
+    return controller
+  }
+
+  #makeServices(
+    context: BuildContext,
+    channel: ControllerChannel,
+    replicas: ReplicaManager,
+    controller: KafkaController,
+  ): BrokerServices {
+    const { brokerId, clusterId, zk, configs, logs, metadata, registration } = context
+    const { clock, random, disk } = this.#ports
+    const config = this.#config
+    const topics = new TopicCreator({
+      store: new TopicStore(zk, random),
+      metadata,
+      random,
+      defaults: () => ({
+        partitions: config['num.partitions'],
+        replicationFactor: config['default.replication.factor'],
+      }),
+      configProblem: topicConfigProblem,
+    })
+    let featuresEpoch = -1
+    void zk.exists(featurePath).then((stat) => {
+      featuresEpoch = stat?.version ?? -1
+    }, ignore)
+    return {
+      brokerId,
+      clusterId,
+      config,
+      clock,
+      random,
+      disk,
+      metadata,
+      replicas,
+      logs,
+      controller,
+      configs,
+      topics,
+      autoTopics: new AutoTopicCreation(
+        () => config['auto.create.topics.enable'],
+        (name) => topicNameProblem(name) === null,
+        (name) => topics.createWithDefaults(name),
+      ),
+      producerIds: new ProducerIds(clock, async () => {
+        try {
+          const brokerEpoch = registration.brokerEpoch
+          const answer = await channel.send(allocateProducerIds, 0, { brokerId, brokerEpoch })
+          if (answer.errorCode !== ErrorCode.NONE) {
+            return { kind: 'error', reason: `error ${answer.errorCode}` }
+          }
+          const block = { start: answer.producerIdStart, length: answer.producerIdLen }
+          return { kind: 'ok', block }
+        } catch (error) {
+          return { kind: 'error', reason: (error as Error).message }
+        }
+      }),
+      apiRanges: HANDLERS.map(({ api }) => ({
+        apiKey: api.key,
+        minVersion: api.versions.min,
+        maxVersion: api.versions.max,
+      })),
+      finalizedFeaturesEpoch: () => featuresEpoch,
+      isStaleBrokerEpoch: (epoch) => epoch >= 0 && epoch < registration.brokerEpoch,
+      untilImage: (condition, timeoutMs) => untilImage(clock, metadata, condition, timeoutMs),
+    }
+  }
+
+  #watchStates({ zk }: BuildContext, replicas: ReplicaManager): StateWatcher {
+    const { clock, loggers } = this.#ports
+    const logger = loggers.get('state.change.logger')
+    const watcher = new StateWatcher(zk, clock, logger, ({ topic, partition }, state, zkVersion) =>
+      replicas.applyPartitionState(topic, partition, { ...state, partitionEpoch: zkVersion }),
+    )
+    replicas.onHostedChange((partition, hosted) => {
+      if (hosted) watcher.watch(partition)
+      else watcher.unwatch(partition)
+    })
+    zk.onNewSession(async () => watcher.onNewSession())
+    this.#undo.push(() => watcher.stop())
+    return watcher
+  }
+
+  #watchConfigs({ zk, configs, logs }: BuildContext, replicas: ReplicaManager): ConfigChanges {
+    const { clock, loggers } = this.#ports
+    const logger = loggers.get('kafka.server.ZkConfigManager')
+    const changes = new ConfigChanges(zk, clock, logger, async ({ type, name }) => {
+      if (type === 'brokers') {
+        await configs.loadBroker()
+        logs.updateConfigs()
+      }
+      if (type !== 'topics') return
+      await configs.loadTopic(name)
+      logs.updateConfigs(name)
+      replicas.onTopicConfigChange(name)
+    })
+    zk.onNewSession(async () => changes.scan())
+    this.#undo.push(() => changes.stop())
+    return changes
+  }
+}
+
+/** What was built before the parts that need each other. */
+interface BuildContext {
+  readonly brokerId: number
+  readonly clusterId: string
+  readonly zk: ZkSession
+  readonly configs: ConfigService
+  readonly logs: LogManager
+  readonly metadata: MetadataCache
+  readonly registration: Registration
+}
+
+function ignore(): void {}

@@ -71,7 +71,7 @@ export function logConfigOf(
 ): LogConfig {
   const values: Record<string, unknown> = {}
   for (const name of Object.keys(TOPIC_SETTINGS)) {
-    values[camelCase(name)] = valueOf(name, layers, overrides)
+    values[camelCase(name)] = settingValue(name, layers, overrides)
   }
   // Every name of the table has a value of its type; the interface has the same names.
   return values as unknown as LogConfig
@@ -130,7 +130,7 @@ function synonymsOf(name: string, layers: BrokerConfigLayers): ConfigSynonym[] {
   return found
 }
 
-function valueOf(
+function settingValue(
   name: string,
   layers: BrokerConfigLayers,
   overrides: ReadonlyMap<string, string>,

@@ -13,7 +13,7 @@ import {
 
 /** Makes what is missing; parents too. */
 export async function createPersistentPaths(zk: ZkOperations): Promise<void> {
-  await Promise.all(persistentPaths.map((path) => createRecursively(zk, path, null)))
+  await Promise.all(persistentPaths.map((path) => createPath(zk, path)))
 }
 
 /** The id of the cluster; the first broker ever makes it. Rejects when the znode is garbage. */
@@ -27,7 +27,7 @@ export async function readOrCreateClusterId(zk: ZkOperations, random: Random): P
       if (!isZkError(error, 'NO_NODE')) throw error
     }
     // Whoever is faster wins; everybody reads.
-    await createRecursively(zk, clusterIdPath, encodeClusterId(clusterIdOf(random.bytes(16))))
+    await createPath(zk, clusterIdPath, encodeClusterId(clusterIdOf(random.bytes(16))))
   }
 }
 
@@ -37,18 +37,18 @@ export async function generateBrokerId(zk: ZkOperations, reservedMaxId: number):
   return reservedMaxId + version
 }
 
-/** No error when it is there. */
-async function createRecursively(
+/** With its parents; no error when it is there. */
+export async function createPath(
   zk: ZkOperations,
   path: string,
-  data: Buffer | null,
+  data: Buffer | null = null,
 ): Promise<void> {
   try {
     await zk.create(path, data, 'persistent')
   } catch (error) {
     if (isZkError(error, 'NODE_EXISTS')) return
     if (!isZkError(error, 'NO_NODE')) throw error
-    await createRecursively(zk, parentPath(path), null)
-    await createRecursively(zk, path, data)
+    await createPath(zk, parentPath(path), null)
+    await createPath(zk, path, data)
   }
 }
