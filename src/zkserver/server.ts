@@ -261,15 +261,18 @@ class Server implements ZkServer, ConnectionHost {
     const nowMs = this.clock.monotonicMs()
     const dueMs = (Math.floor(nowMs / tickMs) + 1) * tickMs
     this.#cancelTick = this.clock.after(dueMs - nowMs, () => {
-      this.#onTick(dueMs)
-      if (this.#closing === null) this.#scheduleTick()
+      const lateMs = this.clock.monotonicMs() - dueMs
+      // After a stall the ping that saves a session may lie in its socket: read before you judge.
+      this.#cancelTick = this.clock.after(0, () => {
+        this.#onTick(lateMs)
+        if (this.#closing === null) this.#scheduleTick()
+      })
     })
   }
 
-  #onTick(dueMs: number): void {
+  #onTick(lateMs: number): void {
     const now = this.#now()
     const { sessions } = this.#processor
-    const lateMs = now.monotonicMs - dueMs
     if (lateMs > sessions.tickMs) {
       this.#logger.warn(`stood still for ${Math.round(lateMs)} ms; session timeouts start again`)
       sessions.restartTimeouts(now.monotonicMs)

@@ -227,3 +227,15 @@ test('containers that have become empty are reaped', async () => {
   assert.ok(!peer.exists('/used'))
   assert.ok(peer.exists('/unused'))
 })
+
+test('a ping that came while the server was busy counts before its session is judged', async () => {
+  const { clock, dial } = await startZkBench()
+  const peer = dial().connect(1000)
+  clock.advance(1000)
+  // The deadline is 1500: its timer runs first, then the sockets are read.
+  clock.after(500, () => peer.send(11, () => {}, -2))
+  clock.advance(500)
+  assert.ok(!peer.isClosed)
+  clock.advance(2000)
+  assert.ok(peer.isClosed)
+})
