@@ -1,7 +1,8 @@
 /**
  * Where the replicas of new partitions go. Kafka's algorithm, number for number (`AdminUtils`), so
  * that a cluster of both kinds of broker spreads topics one way: leaders round-robin from a random
- * start, followers at a shift that grows with every lap, racks alternated when all brokers have one.
+ * start, followers at a shift that grows with every lap, racks alternated when all brokers have
+ * one.
  */
 
 import type { Random } from '../base/ports.ts'

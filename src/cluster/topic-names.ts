@@ -2,6 +2,7 @@
 
 const LENGTH_MAX = 249
 const LEGAL = /^[a-zA-Z0-9._-]+$/
+const LEGAL_WORDS = "ASCII alphanumerics, '.', '_' and '-'"
 
 /** Null when legal, else the whole message. */
 export function topicNameProblem(name: string): string | null {
@@ -17,7 +18,7 @@ function illegality(name: string): string | null {
     return `the length of '${name}' is longer than the max allowed length ${LENGTH_MAX}`
   }
   if (LEGAL.test(name)) return null
-  return `'${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`
+  return `'${name}' contains one or more characters other than ${LEGAL_WORDS}`
 }
 
 /** Metric names do not tell `.` from `_`: topics that differ only there collide. */

@@ -173,7 +173,8 @@ export class TopicStore {
       const message =
         wanted.count === current
           ? `Topic already has ${current} partitions.`
-          : `Topic currently has ${current} partitions, which is higher than the requested ${wanted.count}.`
+          : `Topic currently has ${current} partitions, ` +
+            `which is higher than the requested ${wanted.count}.`
       throw new TopicError(ErrorCode.INVALID_PARTITIONS, message)
     }
     const first = topic.partitions.get(0)?.replicas ?? []
@@ -281,7 +282,8 @@ function checkAdded(
   const increase = wanted.count - current
   if (added.length !== increase) {
     refuse(
-      `Increasing the number of partitions by ${increase} but ${added.length} assignments provided.`,
+      `Increasing the number of partitions by ${increase} but ` +
+        `${added.length} assignments provided.`,
     )
   }
   added.forEach((replicas, at) => {
@@ -298,10 +300,12 @@ function checkAdded(
   })
   const odd = added.flatMap((replicas, at) => (replicas.length === replicationFactor ? [] : [at]))
   if (odd.length > 0) {
+    const numbers = odd.map((at) => current + at).join(', ')
+    const factors = odd.map((at) => added[at]!.length).join(', ')
     refuse(
       'Inconsistent replication factor between partitions, partition 0 has ' +
-        `${replicationFactor} while partitions [${odd.map((at) => current + at).join(', ')}] ` +
-        `have replication factors [${odd.map((at) => added[at]!.length).join(', ')}], respectively.`,
+        `${replicationFactor} while partitions [${numbers}] ` +
+        `have replication factors [${factors}], respectively.`,
     )
   }
 }

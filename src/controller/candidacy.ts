@@ -1,7 +1,7 @@
 /**
  * How a broker becomes the controller: whoever first creates `/controller` and raises
- * `/controller_epoch`, both in one multi. The version of `/controller_epoch` after that write fences
- * everything the new controller writes.
+ * `/controller_epoch`, both in one multi. The version of `/controller_epoch` after that write
+ * fences everything the new controller writes.
  */
 
 import { isZkError, type ZkOperations, type ZkWatcher } from '../zk/zk-client.ts'

@@ -1,4 +1,6 @@
-/** The gauges of `kafka.controller`, computed when asked for. All zero on an inactive controller. */
+/**
+ * The gauges of `kafka.controller`, computed when asked for. All zero on an inactive controller.
+ */
 
 import type { Controller } from './controller.ts'
 import type { Partition } from './controller-context.ts'

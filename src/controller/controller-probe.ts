@@ -1,9 +1,10 @@
 /**
- * Keeps a connection to the broker that is controller. When it breaks and that broker's host refuses
- * the next one, the controller is proven dead, long before its ZooKeeper session ends. Any broker may
- * then remove its `/controller` and its registration, in one multi that checks that no election took
- * place meanwhile. A wrong suspicion is harmless: the suspect registers anew and stands for election
- * like everybody, and the epochs fence what it did before. (Ours; Kafka waits for the session.)
+ * Keeps a connection to the broker that is controller. When it breaks and that broker's host
+ * refuses the next one, the controller is proven dead, long before its ZooKeeper session ends. Any
+ * broker may then remove its `/controller` and its registration, in one multi that checks that no
+ * election took place meanwhile. A wrong suspicion is harmless: the suspect registers anew and
+ * stands for election like everybody, and the epochs fence what it did before. (Ours; Kafka waits
+ * for the session.)
  */
 
 import type { Clock, Logger } from '../base/ports.ts'

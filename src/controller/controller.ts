@@ -1,7 +1,8 @@
 /**
- * One controller epoch, from the won election to the resignation: takes over what ZooKeeper holds in
- * the exact order of Kafka's `onControllerFailover`, then reacts to what happens. Everything here
- * runs on the event queue; nothing outlives `stop`, and what is still on its way finds it stopped.
+ * One controller epoch, from the won election to the resignation: takes over what ZooKeeper holds
+ * in the exact order of Kafka's `onControllerFailover`, then reacts to what happens. Everything
+ * here runs on the event queue; nothing outlives `stop`, and what is still on its way finds it
+ * stopped.
  */
 
 import type { TopicPartition } from '../base/topic-partition.ts'

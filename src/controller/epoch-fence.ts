@@ -30,7 +30,9 @@ export class ControllerMovedError extends Error {
 const ANY_VERSION = -1
 const DELETES_PER_MULTI = 200
 
-/** What became of the operations behind the check. `errors` as in `ZkMultiResult`, check removed. */
+/**
+ * What became of the operations behind the check. `errors` as in `ZkMultiResult`, check removed.
+ */
 export type FencedResult =
   | { readonly kind: 'ok'; readonly results: readonly ZkOpResult[] }
   | { readonly kind: 'failed'; readonly errors: readonly (ZkErrorName | null)[] }

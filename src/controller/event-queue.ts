@@ -1,7 +1,7 @@
 /**
- * The one queue through which every change of the controller goes: first in, first out, one event at
- * a time with all its awaits. Each event is consumed exactly once: processed, or preempted when the
- * session expired or the broker stops (Kafka's `ControllerEventManager`).
+ * The one queue through which every change of the controller goes: first in, first out, one event
+ * at a time with all its awaits. Each event is consumed exactly once: processed, or preempted when
+ * the session expired or the broker stops (Kafka's `ControllerEventManager`).
  */
 
 import type { ControllerActivity } from './controller-stats.ts'

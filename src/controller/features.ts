@@ -1,6 +1,6 @@
 /**
- * `/feature`: the finalized features of the cluster. In ZooKeeper mode 3.9 supports none, so the node
- * says "enabled, none"; what is found there is kept, and brokers are held against it.
+ * `/feature`: the finalized features of the cluster. In ZooKeeper mode 3.9 supports none, so the
+ * node says "enabled, none"; what is found there is kept, and brokers are held against it.
  */
 
 import { isZkError, type ZkOperations } from '../zk/zk-client.ts'

@@ -264,8 +264,9 @@ export class PartitionStates {
       const outcome = this.#electOne(partition, strategy, isUncleanAllowed)
       if (outcome === null) {
         const { replicas } = partition.assignment
-        const reason = `no ${strategy.kind} leader among replicas ${replicas.join(',')}, ISR ${partition.leadership!.isr.join(',')}`
-        this.#fail(partition, reason, results)
+        const { isr } = partition.leadership!
+        const where = `replicas ${replicas.join(',')} and ISR ${isr.join(',')}`
+        this.#fail(partition, `no leader by ${strategy.kind} election among ${where}`, results)
       } else {
         elected.set(partition, outcome)
       }
@@ -338,7 +339,8 @@ export class PartitionStates {
   #logFailure(partition: Partition, target: PartitionState, error: Error): void {
     this.#ports.stateChangeLog.error(
       `Controller epoch ${this.#ports.context.epoch} failed to change state for partition ` +
-        `${partition} from ${partitionStateNames[partition.state]} to ${partitionStateNames[target]}`,
+        `${partition} from ${partitionStateNames[partition.state]} ` +
+        `to ${partitionStateNames[target]}`,
       error,
     )
   }

@@ -256,7 +256,7 @@ function groupByTopic<S, R>(
 
 function describeLeaderAndIsr(brokerId: number, partition: Partition): string {
   const state = partition.leadership === null ? 'none' : formatLeadership(partition.leadership)
-  return `Sending become-leader-or-follower to broker ${brokerId} for partition ${partition}: ${state}`
+  return `Telling broker ${brokerId} its role in partition ${partition}: ${state}`
 }
 
 function entryOf<V>(map: Map<number, Map<Partition, V>>, brokerId: number): Map<Partition, V> {

@@ -1,10 +1,11 @@
 /**
- * Reads and writes the state znodes of partitions, many at a time. Every write is fenced and carries
- * the expected version, zero included. Many partitions share one multi; when one of them fails the
- * chunk is written again one by one, so that one partition's BAD_VERSION never holds up another.
+ * Reads and writes the state znodes of partitions, many at a time. Every write is fenced and
+ * carries the expected version, zero included. Many partitions share one multi; when one of them
+ * fails the chunk is written again one by one, so that one partition's BAD_VERSION never holds up
+ * another.
  *
- * A lost reply shows as BAD_VERSION or NODE_EXISTS on our own write: the state is read back, and when
- * it is exactly what we meant to write, the write counts as done.
+ * A lost reply shows as BAD_VERSION or NODE_EXISTS on our own write: the state is read back, and
+ * when it is exactly what we meant to write, the write counts as done.
  */
 
 import { isZkError, type ZkErrorName, type ZkOp, type ZkOperations } from '../zk/zk-client.ts'

@@ -1,7 +1,7 @@
 /**
  * Deletes topics that are marked in `/admin/delete_topics` (Kafka's `TopicDeletionManager`). The
- * marker survives failovers; deletion starts when all replicas can take part, and completes when all
- * brokers have answered that their logs are gone.
+ * marker survives failovers; deletion starts when all replicas can take part, and completes when
+ * all brokers have answered that their logs are gone.
  */
 
 import type { Logger } from '../base/ports.ts'

@@ -1,4 +1,6 @@
-/** Which topics allow a leader from outside the ISR: the topic's override over the broker's value. */
+/**
+ * Which topics allow a leader from outside the ISR: the topic's override over the broker's value.
+ */
 
 import type { Logger } from '../base/ports.ts'
 import { isZkError, type ZkOperations } from '../zk/zk-client.ts'

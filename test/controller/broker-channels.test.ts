@@ -160,7 +160,7 @@ test('a broker without the listener of the controller is skipped', async () => {
   assert.equal(peer.connections, 0)
 })
 
-test('an idle connection that breaks is made anew at once; a refusal then is a proof of death', async () => {
+test('an idle connection that breaks is renewed; a refusal then proves death', async () => {
   const peer = new Peer()
   peer.channels.add(broker(2))
   peer.channels.enqueue(2, request(1))

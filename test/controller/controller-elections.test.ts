@@ -10,7 +10,7 @@ import { ControllerCluster } from '../support/controller-cluster.ts'
 const activeIds = (cluster: ControllerCluster) =>
   [...cluster.brokers.values()].filter((b) => b.controller.isActive).map((b) => b.id)
 
-test('E1: of brokers that start at once one is controller, and the epoch grows by one', async () => {
+test('E1: of brokers that start at once one is controller, the epoch grows by one', async () => {
   const cluster = await ControllerCluster.empty()
   const brokers = [1, 2, 3, 4, 5].map((id) => cluster.addBroker(id))
   await Promise.all(brokers.map((broker) => broker.start()))
@@ -41,7 +41,7 @@ test('E2: a winner whose reply was lost recognises its own write', async () => {
   assert.equal(await cluster.text('/controller_epoch'), '5')
 })
 
-test('E3: a slow candidate of an earlier round fails and leaves no trace (KAFKA-6082)', async () => {
+test('E3: a slow candidate of an earlier round leaves no trace (KAFKA-6082)', async () => {
   const cluster = await ControllerCluster.start(1)
   const other = cluster.zooKeeper.connect()
   const get = other.get.bind(other)
@@ -60,7 +60,7 @@ test('E3: a slow candidate of an earlier round fails and leaves no trace (KAFKA-
   assert.equal(await cluster.text('/controller_epoch'), '9')
 })
 
-test('E4, E7: a zombie writes nothing, says nothing, resigns, and spares the new node', async () => {
+test('E4, E7: a zombie writes nothing, says nothing, resigns, spares the new node', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.createTopic('t', { 0: [2, 3] })
   const zombie = cluster.broker(1)
@@ -111,7 +111,7 @@ test('E4, E7: a zombie writes nothing, says nothing, resigns, and spares the new
   assert.equal(await cluster.activeControllerId(), 2)
 })
 
-test('E6: a controller cut off from ZooKeeper answers "not controller" when its session is in doubt', async () => {
+test('E6: a controller whose session is in doubt says that it is none', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.createTopic('t', { 0: [2, 3] })
   const zombie = cluster.broker(1)
@@ -126,7 +126,7 @@ test('E6: a controller cut off from ZooKeeper answers "not controller" when its 
   assert.equal(response.errorCode, 41)
 })
 
-test('E8: a fenced write that fails in the middle of a failover does not delete the new node', async () => {
+test('E8: a controller fenced in the middle of its failover spares the new node', async () => {
   const cluster = await ControllerCluster.start(2)
   await cluster.createTopic('t', { 0: [1, 2] })
   await cluster.operator.create(
@@ -172,7 +172,7 @@ test('E9: a failover that cannot succeed is given up, and the next broker tries'
   assert.equal(await cluster.text('/controller_epoch'), String(1 + healed))
 })
 
-test('E10: when an operator deletes /controller, the old one resigns and one is elected', async () => {
+test('E10: an operator deletes /controller: the old one resigns, one is elected', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.operator.delete('/controller', -1)
   await cluster.settle()
@@ -248,11 +248,14 @@ test('the log lines that tools look for', async () => {
   await cluster.broker(2).die()
   const { lines } = cluster.broker(1).loggers
   for (const line of [
-    '[Controller id=1] 1 successfully elected as the controller. Epoch incremented to 1 and epoch zk version is now 1',
-    '[Controller id=1] Newly added brokers: 2, deleted brokers: , bounced brokers: , all live brokers: 1,2',
+    '[Controller id=1] 1 successfully elected as the controller. ' +
+      'Epoch incremented to 1 and epoch zk version is now 1',
+    '[Controller id=1] Newly added brokers: 2, deleted brokers: , bounced brokers: , ' +
+      'all live brokers: 1,2',
     '[Controller id=1] New broker startup callback for 2',
     '[Controller id=1] New partition creation callback for t-0',
-    '[Controller id=1] Newly added brokers: , deleted brokers: 2, bounced brokers: , all live brokers: 1',
+    '[Controller id=1] Newly added brokers: , deleted brokers: 2, bounced brokers: , ' +
+      'all live brokers: 1',
     '[Controller id=1] Broker failure callback for 2',
   ]) {
     assert(lines.includes(`INFO ${line} (kafka.controller.KafkaController)`), line)

@@ -80,7 +80,7 @@ test('a broker shuts down: its leaders move first, and it is told', async () => 
   assert.deepEqual(cluster.take(), { 2: role, 3: role.slice(1) })
 })
 
-test('a topic is deleted: told to everybody, stopped, deleted, and its znodes go last', async () => {
+test('a topic is deleted: told to everybody, stopped, deleted, its znodes go last', async () => {
   const cluster = await clusterWithTopic()
   await cluster.store.markForDeletion('t')
   await cluster.settle()

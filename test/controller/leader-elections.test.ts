@@ -73,7 +73,7 @@ test('controlled shutdown: away from those that leave, who are told', () => {
   assert.equal(electForControlledShutdown([1, 2], state([1]), only(1, 2), only(1)), null)
 })
 
-test('L1, L2: the whole ISR dies: offline until one of it returns, others do not help', async () => {
+test('L1, L2: the whole ISR dies: offline until its last member returns', async () => {
   const cluster = await ControllerCluster.start(4)
   await cluster.createTopic('t', { 0: [2, 3, 4] })
   await cluster.broker(4).die()
@@ -120,7 +120,7 @@ test('L3: unclean election turned on while offline, for a topic or for all', asy
   }
 })
 
-test('L5: a topic created while a replica is down has the live ones in its ISR; others join', async () => {
+test('L5: a topic created while a replica is down starts without it', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.broker(2).die()
   await cluster.createTopic('t', { 0: [2, 3, 1] })
@@ -157,7 +157,7 @@ test('L7: the reply of the creation was lost: the partitions are online all the 
   assert(cluster.take()[3]?.[0]?.includes('t-1(3,0,[3,2],0) new'))
 })
 
-test('L8: a preferred replica out of sync cannot be elected, and is not tried by itself', async () => {
+test('L8: a preferred replica out of sync is neither elected nor tried', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.createTopic('t', { 0: [2, 3] })
   await cluster.broker(2).die()
@@ -234,7 +234,7 @@ test('L14: a state of a newer controller is not overwritten', async () => {
   assert.equal(await cluster.state('t', 1), '(3,1,[3],1)')
 })
 
-test('ElectLeaders: not needed, unknown, being deleted, done; "all" leaves out what is not needed', async () => {
+test('ElectLeaders: not needed, unknown, being deleted, done; all', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.createTopic('t', { 0: [2, 3], 1: [3, 2] })
   await cluster.broker(2).die()

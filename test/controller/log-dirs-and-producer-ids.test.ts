@@ -31,7 +31,7 @@ test('R11: a log directory fails on the leader: another leads, the broker stays'
   assert.equal(await cluster.alterIsr('t', 0, [3, 2]), 0)
 })
 
-test('R12: a log directory that fails while nobody reigns is found by the new controller', async () => {
+test('R12: a directory that fails while nobody reigns is found by the next', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.createTopic('t', { 0: [2, 3] })
   await cluster.broker(1).kill()

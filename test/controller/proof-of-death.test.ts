@@ -1,4 +1,6 @@
-/** A process that is killed closes its sockets, and its host refuses: no need to wait for ZooKeeper. */
+/**
+ * A process that is killed closes its sockets, and its host refuses: no need to wait for ZooKeeper.
+ */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -72,7 +74,7 @@ test('a broker in controlled shutdown closes its network on purpose', async () =
   assert.equal(await cluster.exists('/brokers/ids/2'), true)
 })
 
-test('wrongly suspected: the controller resigns, an election follows, and nothing is lost', async () => {
+test('wrongly suspected: the controller resigns, an election follows, no more', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.createTopic('t', { 0: [2, 3] })
   await cluster.advance(200)

@@ -99,7 +99,7 @@ test('a missing state is an error of that partition alone', async () => {
   assert.deepEqual((await writer.readAll(partitions))[2], { kind: 'missing' })
 })
 
-test('the result of the check decides: a newer epoch is a lost reign, whatever else failed', async () => {
+test('the result of the check decides whether the reign is lost', async () => {
   const { partitions, writer, fence, zk } = await setUp()
   await writer.create([{ partition: partitions[0]!, next: leadership() }])
   // A failure behind a good check is that operation's, even when it is BAD_VERSION too.
@@ -123,7 +123,7 @@ test('a version below -1 in a fenced write is a bug', async () => {
   })
 })
 
-test('a tree is removed, what is gone already is no error, what appears is removed too', async () => {
+test('a tree is removed, also while nodes in it come and go', async () => {
   const { fence, zk, partitions, writer } = await setUp()
   await writer.create(partitions.map((p) => ({ partition: p, next: leadership() })))
   const { multi } = zk
