@@ -33,8 +33,15 @@ export async function readOrCreateClusterId(zk: ZkOperations, random: Random): P
 
 /** `broker.id.generation.enable`: one more than any before, above `reserved.broker.max.id`. */
 export async function generateBrokerId(zk: ZkOperations, reservedMaxId: number): Promise<number> {
-  const { version } = await zk.set(brokerSequencePath, Buffer.alloc(0), -1)
-  return reservedMaxId + version
+  for (;;) {
+    try {
+      const { version } = await zk.set(brokerSequencePath, Buffer.alloc(0), -1)
+      return reservedMaxId + version
+    } catch (error) {
+      if (!isZkError(error, 'NO_NODE')) throw error
+    }
+    await createPath(zk, brokerSequencePath)
+  }
 }
 
 /** With its parents; no error when it is there. */
@@ -47,7 +54,8 @@ export async function createPath(
     await zk.create(path, data, 'persistent')
   } catch (error) {
     if (isZkError(error, 'NODE_EXISTS')) return
-    if (!isZkError(error, 'NO_NODE')) throw error
+    // Not even the root is there: a chroot that nobody made.
+    if (!isZkError(error, 'NO_NODE') || parentPath(path) === '/') throw error
     await createPath(zk, parentPath(path), null)
     await createPath(zk, path, data)
   }

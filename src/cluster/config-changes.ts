@@ -21,6 +21,9 @@ export class ConfigChanges {
   readonly #logger: Logger
   readonly #onChange: (entity: ConfigEntity) => Promise<void>
   readonly #queue = new SerialQueue()
+  readonly #onChildren = () => this.scan()
+  /** When each notification that is still there was made. */
+  #ctimesMs = new Map<string, number>()
   #scanQueued = false
   #lastHandled = -1
   #stopped = false
@@ -57,39 +60,49 @@ export class ConfigChanges {
   }
 
   async #scanOnce(): Promise<void> {
-    const { children } = await this.#zk.children(configChangesPath, () => this.scan())
+    const { children } = await this.#zk.children(configChangesPath, this.#onChildren)
     const numbered = children
-      .map((name) => ({ name, number: sequenceNumberOf(name) ?? -1 }))
+      .flatMap((name) => {
+        const number = sequenceNumberOf(name)
+        return number === null ? [] : [{ name, number }]
+      })
       .sort((a, b) => a.number - b.number)
+    const present = new Set(children)
+    for (const name of this.#ctimesMs.keys()) if (!present.has(name)) this.#ctimesMs.delete(name)
     for (const { name, number } of numbered) {
-      if (number > this.#lastHandled) {
-        await this.#handle(`${configChangesPath}/${name}`)
-        this.#lastHandled = number
-      }
+      if (number <= this.#lastHandled) continue
+      await this.#handle(name)
+      if (this.#stopped) return
+      this.#lastHandled = number
     }
-    await Promise.all(numbered.map(({ name }) => this.#purge(`${configChangesPath}/${name}`)))
+    for (const { name } of numbered) await this.#purge(name)
   }
 
-  async #handle(path: string): Promise<void> {
+  /** Rejects only when the session is gone: then the next one scans again from here. */
+  async #handle(name: string): Promise<void> {
+    const path = `${configChangesPath}/${name}`
     try {
-      const decoded = decodeConfigChange((await this.#zk.get(path)).data)
+      const { data, stat } = await this.#zk.get(path)
+      this.#ctimesMs.set(name, stat.ctimeMs)
+      const decoded = decodeConfigChange(data)
       if (decoded.kind === 'ok') await this.#onChange(decoded.value)
       else this.#logger.error(`${path} is ignored: ${decoded.message}`)
     } catch (error) {
       if (isZkError(error, 'NO_NODE')) return
-      if (isZkError(error)) throw error
+      if (isZkError(error, 'SESSION_EXPIRED')) throw error
       this.#logger.error(`Handling ${path} failed`, error)
     }
   }
 
-  async #purge(path: string): Promise<void> {
+  async #purge(name: string): Promise<void> {
+    const ctimeMs = this.#ctimesMs.get(name)
+    if (ctimeMs === undefined || this.#clock.wallMs() - ctimeMs <= EXPIRY_MS) return
     try {
-      const stat = await this.#zk.exists(path)
-      if (stat !== null && this.#clock.wallMs() - stat.ctimeMs > EXPIRY_MS) {
-        await this.#zk.delete(path, -1)
-      }
+      await this.#zk.delete(`${configChangesPath}/${name}`, -1)
     } catch (error) {
-      if (!isZkError(error, 'NO_NODE')) throw error
+      if (isZkError(error, 'SESSION_EXPIRED')) throw error
+      // Another broker was faster.
+      if (!isZkError(error, 'NO_NODE')) this.#logger.warn(`${name} cannot be removed`, error)
     }
   }
 }

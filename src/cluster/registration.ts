@@ -1,12 +1,15 @@
 /**
  * The life of `/brokers/ids/N`. The znode is made and filled in one multi, so its czxid, the broker
  * epoch (KIP-380), is known from the very answer. A node that is there already is ours when our
- * session owns it (the reply was lost), a leftover of an earlier session of this process (removed), or
- * another's: the session of a process that died just now, which is waited for, or a living broker with
- * the same id.
+ * session owns it (the reply was lost), a leftover of an earlier session of this process (removed,
+ * KAFKA-7165), or another's: the session of a process that died just now, which is waited for, or a
+ * living broker with the same id. Kafka gives up at once in both of the last cases.
+ *
+ * The own znode stays watched: when it vanishes while the session lives, or the foreign one that kept
+ * us out does, `onMissing` asks for a new registration.
  */
 import type { Clock, Logger } from '../base/ports.ts'
-import { isZkError, ZkError, type ZkOperations } from '../zk/zk-client.ts'
+import { isZkError, ZkError, type ZkOperations, type ZkStat } from '../zk/zk-client.ts'
 import {
   type BrokerRegistration,
   brokerIdsPath,
@@ -39,7 +42,6 @@ export class RegistrationError extends Error {
 
 export type OwnRegistration = Pick<BrokerRegistration, 'endpoints' | 'rack'>
 
-const POLL_MS = 100
 /** Beyond the session timeout, for the server to notice and tell. */
 const GRACE_MS = 2_000
 
@@ -50,7 +52,8 @@ export class Registration {
   #brokerEpoch = -1
   /** Sessions in which this process registered before. */
   readonly #ownSessions = new Set<bigint>()
-  #watchedSession = 0n
+  /** Of the watch that is in force; events of earlier ones are void. */
+  #watchToken: object | null = null
   #onMissing: () => void = () => {}
 
   constructor(ports: RegistrationPorts, brokerId: number, own: OwnRegistration) {
@@ -64,7 +67,7 @@ export class Registration {
     return this.#brokerEpoch
   }
 
-  /** Told when the znode was deleted by somebody else while our session lives. */
+  /** Told when there is no registration of ours although our session lives: register again. */
   onMissing(listener: () => void): void {
     this.#onMissing = listener
   }
@@ -93,26 +96,33 @@ export class Registration {
    */
   async register(): Promise<number> {
     const { clock, logger, zk } = this.#ports
+    const path = brokerPath(this.#brokerId)
     const deadlineMs = clock.monotonicMs() + zk.sessionTimeoutMs + GRACE_MS
-    let told = false
-    for (;;) {
-      const epoch = await this.#tryRegister()
+    for (let told = false; ; told = true) {
+      const epoch = await this.#tryRegister(path)
       if (epoch !== null) {
         this.#brokerEpoch = epoch
         this.#logSuccess(epoch)
-        void this.#watch()
+        this.#watch(path)
         return epoch
       }
-      if (clock.monotonicMs() >= deadlineMs) {
+      const leftMs = deadlineMs - clock.monotonicMs()
+      if (leftMs <= 0) {
+        this.#watch(path)
         throw new RegistrationError(
           `Broker id ${this.#brokerId} is already registered by another broker that is alive: ` +
             'give this one another broker.id, or stop the other',
         )
       }
       if (!told) logger.info(`Waiting for the earlier session of broker ${this.#brokerId} to end`)
-      told = true
-      await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve))
+      await this.#untilChanged(path, leftMs)
     }
+  }
+
+  /** No `onMissing` any more: the end of the registration is now wanted. */
+  stop(): void {
+    this.#watchToken = null
+    this.#onMissing = () => {}
   }
 
   /** New endpoints at run time: the znode changes, the broker epoch does not. */
@@ -122,60 +132,87 @@ export class Registration {
   }
 
   /** Null while another session owns the znode. */
-  async #tryRegister(): Promise<number | null> {
+  async #tryRegister(path: string): Promise<number | null> {
     const { zk } = this.#ports
-    const path = brokerPath(this.#brokerId)
-    const result = await zk.multi([
-      { kind: 'create', path, data: null, mode: 'ephemeral' },
-      { kind: 'set', path, data: this.#encoded(), version: 0 },
-    ])
-    if (result.kind === 'ok') {
-      const [, set] = result.results
-      if (set?.kind !== 'set') throw new ZkError('SYSTEM_ERROR', path)
-      this.#ownSessions.add(zk.sessionId)
-      return Number(set.stat.czxid)
+    for (;;) {
+      const session = zk.sessionId
+      const result = await zk.multi([
+        { kind: 'create', path, data: null, mode: 'ephemeral' },
+        { kind: 'set', path, data: this.#encoded(), version: 0 },
+      ])
+      if (result.kind === 'ok') {
+        const [, set] = result.results
+        if (set?.kind !== 'set') throw new ZkError('SYSTEM_ERROR', path)
+        this.#ownSessions.add(session)
+        return Number(set.stat.czxid)
+      }
+      const [createError] = result.errors
+      if (createError !== 'NODE_EXISTS') throw new ZkError(createError ?? 'SYSTEM_ERROR', path)
+      const stat = await zk.exists(path)
+      if (stat === null) continue
+      if (stat.ephemeralOwner === session) {
+        this.#ownSessions.add(session)
+        return Number(stat.czxid)
+      }
+      if (!this.#ownSessions.has(stat.ephemeralOwner)) return null
+      await this.#deleteLeftover(path)
     }
-    const [createError] = result.errors
-    if (createError !== 'NODE_EXISTS') throw new ZkError(createError ?? 'SYSTEM_ERROR', path)
-    return this.#examineExisting(path)
   }
 
-  async #examineExisting(path: string): Promise<number | null> {
-    const { zk } = this.#ports
-    const stat = await zk.exists(path)
-    if (stat === null) return this.#tryRegister()
-    if (stat.ephemeralOwner === zk.sessionId) {
-      this.#ownSessions.add(zk.sessionId)
-      return Number(stat.czxid)
-    }
-    if (!this.#ownSessions.has(stat.ephemeralOwner)) return null
+  async #deleteLeftover(path: string): Promise<void> {
     try {
-      await zk.delete(path, -1)
+      await this.#ports.zk.delete(path, -1)
     } catch (error) {
       if (!isZkError(error, 'NO_NODE')) throw error
     }
-    return this.#tryRegister()
   }
 
-  /** Looks at the own znode until it is gone while the session is the same. */
-  async #watch(): Promise<void> {
+  #untilChanged(path: string, timeoutMs: number): Promise<void> {
+    const { clock, zk } = this.#ports
+    return new Promise((resolve, reject) => {
+      const cancel = clock.after(timeoutMs, resolve)
+      const done = () => {
+        cancel()
+        resolve()
+      }
+      zk.exists(path, done).then(
+        (stat) => {
+          if (stat === null) done()
+        },
+        (error) => {
+          cancel()
+          reject(error)
+        },
+      )
+    })
+  }
+
+  /** Looks at the znode at every change of it for as long as the session is the same. */
+  #watch(path: string): void {
     const { zk } = this.#ports
     const session = zk.sessionId
-    if (this.#watchedSession === session) return
-    this.#watchedSession = session
+    const token = {}
+    const isVoid = () => this.#watchToken !== token || zk.sessionId !== session
     const look = async (): Promise<void> => {
-      if (zk.sessionId !== session) return
+      if (isVoid()) return
       try {
-        const stat = await zk.exists(brokerPath(this.#brokerId), () => void look())
-        if (stat !== null) return
-        this.#watchedSession = 0n
-        if (zk.sessionId === session) this.#onMissing()
-      } catch {
-        // The session ended: whoever registers next watches again.
-        this.#watchedSession = 0n
+        const stat = await zk.exists(path, () => void look())
+        if (isVoid() || !this.#isMissing(stat, session)) return
+        this.#watchToken = null
+        this.#onMissing()
+      } catch (error) {
+        // The session ended: whoever registers in the next one watches again.
+        if (!isZkError(error)) throw error
       }
     }
-    await look()
+    this.#watchToken = token
+    void look()
+  }
+
+  /** A foreign znode is waited for. Our own of another czxid is one whose epoch we do not know. */
+  #isMissing(stat: ZkStat | null, session: bigint): boolean {
+    if (stat === null) return true
+    return stat.ephemeralOwner === session && Number(stat.czxid) !== this.#brokerEpoch
   }
 
   async #endpointsOf(id: string): Promise<readonly RegisteredEndpoint[]> {

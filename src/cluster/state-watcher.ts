@@ -89,24 +89,27 @@ export class StateWatcher {
 
   async #read(hosting: Hosting): Promise<void> {
     const { topic, partition } = hosting.partition
-    const session = hosting.session
+    const { session } = hosting
     const path = partitionStatePath(topic, partition)
-    try {
-      const { data, stat } = await this.#zk.get(path, () => {
-        if (hosting.session === session && this.#isCurrent(hosting)) this.#look(hosting)
-      })
-      if (hosting.session !== session || !this.#isCurrent(hosting)) return
-      const decoded = decodePartitionState(data)
-      if (decoded.kind === 'ok') this.#onState(hosting.partition, decoded.value, stat.version)
-      else this.#logger.error(`${path} is ignored: ${decoded.message}`)
-    } catch (error) {
-      // Deleted: StopReplica ends the hosting. Expired: the next session reads again.
-      if (isZkError(error, 'NO_NODE', 'SESSION_EXPIRED')) return
-      this.#logger.warn(`Reading ${path} failed, trying again`, error)
-      this.#clock.after(RETRY_MS, () => {
-        if (hosting.session === session && this.#isCurrent(hosting)) this.#look(hosting)
-      })
+    const isVoid = () => hosting.session !== session || !this.#isCurrent(hosting)
+    const lookAgain = () => {
+      if (!isVoid()) this.#look(hosting)
     }
+    let found: Awaited<ReturnType<ZkOperations['get']>>
+    try {
+      found = await this.#zk.get(path, lookAgain)
+    } catch (error) {
+      if (!isZkError(error)) throw error
+      // Deleted: StopReplica ends the hosting. Expired: the next session reads again.
+      if (isZkError(error, 'NO_NODE', 'SESSION_EXPIRED') || isVoid()) return
+      this.#logger.warn(`Reading ${path} failed, trying again`, error)
+      this.#clock.after(RETRY_MS, lookAgain)
+      return
+    }
+    if (isVoid()) return
+    const decoded = decodePartitionState(found.data)
+    if (decoded.kind === 'ok') this.#onState(hosting.partition, decoded.value, found.stat.version)
+    else this.#logger.error(`${path} is ignored: ${decoded.message}`)
   }
 
   #isCurrent(hosting: Hosting): boolean {

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { ConfigChanges } from '../../src/cluster/config-changes.ts'
+import { configChangePrefix, encodeConfigChange, topicEntity } from '../../src/zk/znodes.ts'
+import { ZkSessionBench } from '../support/zk-session-bench.ts'
+
+const MINUTE_MS = 60_000
+
+async function open() {
+  const t = await ZkSessionBench.start()
+  await t.make('/config', '/config/changes')
+  const seen: string[] = []
+  const failing = new Set<string>()
+  const make = () =>
+    new ConfigChanges(t.session, t.clock, t.loggers.get('changes'), async ({ type, name }) => {
+      seen.push(`${type}/${name}`)
+      if (failing.has(name)) throw new Error(`${name} fails`)
+    })
+  const changes = make()
+  t.session.onNewSession(async () => changes.scan())
+  const tell = async (...topics: string[]) => {
+    for (const topic of topics) {
+      const data = encodeConfigChange(topicEntity(topic))
+      await t.others.create(configChangePrefix, data, 'persistent-sequential')
+    }
+    await t.settle()
+  }
+  return { t, changes, make, seen, failing, tell }
+}
+
+test('what is there is handled at the start, what comes is handled as it comes, in order', async () => {
+  const { t, changes, seen, tell } = await open()
+  await tell('a', 'b')
+  changes.scan()
+  await t.settle()
+  await tell('c')
+  await tell('d', 'c')
+  assert.deepEqual(seen, ['topics/a', 'topics/b', 'topics/c', 'topics/d', 'topics/c'])
+})
+
+test('a new life of the broker handles all again, a new session only what is new', async () => {
+  const { t, changes, make, seen, tell } = await open()
+  changes.scan()
+  await tell('a')
+  t.own.cutOff()
+  await tell('b')
+  t.server.processor.expire(t.session.sessionId, t.server.now())
+  t.own.allowConnect()
+  await t.settle()
+  assert.deepEqual(seen, ['topics/a', 'topics/b'])
+  seen.length = 0
+  make().scan()
+  await t.settle()
+  assert.deepEqual(seen, ['topics/a', 'topics/b'])
+})
+
+test('a notification that is garbage or fails is logged, and the next one handled', async () => {
+  const { t, changes, seen, failing, tell } = await open()
+  failing.add('a')
+  changes.scan()
+  await t.others.create(configChangePrefix, Buffer.from('garbage'), 'persistent-sequential')
+  await t.others.create(configChangePrefix, null, 'persistent-sequential')
+  await t.others.create('/config/changes/other', null, 'persistent')
+  await tell('a', 'b')
+  assert.deepEqual(seen, ['topics/a', 'topics/b'])
+  assert.equal(t.linesAt('ERROR').length, 3)
+  await tell('c')
+  assert.equal(seen.length, 3)
+  assert.equal(t.linesAt('ERROR').length, 3)
+})
+
+test('notifications older than 15 minutes are removed when something happens', async () => {
+  const { t, changes, tell } = await open()
+  changes.scan()
+  await tell('old')
+  await t.clock.advanceAsync(15 * MINUTE_MS)
+  await tell('young')
+  assert.equal((await t.others.children('/config/changes')).children.length, 2)
+  await t.clock.advanceAsync(1)
+  await tell('new')
+  assert.equal((await t.others.children('/config/changes')).children.length, 2)
+})
+
+test('a stopped listener handles nothing more', async () => {
+  const { changes, seen, tell } = await open()
+  changes.scan()
+  await tell('a')
+  changes.stop()
+  await tell('b')
+  changes.scan()
+  await tell('c')
+  assert.deepEqual(seen, ['topics/a'])
+})
