@@ -118,7 +118,7 @@ function compressSnappy(input: Buffer): Buffer {
   XERIAL_MAGIC.copy(header)
   header.writeInt32BE(1, 8)
   header.writeInt32BE(1, 12)
-  const parts = [header]
+  const parts: Buffer[] = [header]
   for (let at = 0; at < input.length; at += XERIAL_BLOCK_BYTES) {
     const block = snappy().compressSync(input.subarray(at, at + XERIAL_BLOCK_BYTES))
     const length = Buffer.alloc(4)

@@ -70,7 +70,7 @@ function admit(
       } else if (known?.partitions[index] === undefined) {
         refused.push(refusal(index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null))
       } else {
-        const outcome = admitRecords(records?.[0] ?? null, version, services)
+        const outcome = admitRecords(records?.[0] ?? null, version)
         if ('code' in outcome) refused.push(refusal(index, outcome.code, outcome.message))
         else partitions.push({ partition: index, records: outcome })
       }
@@ -84,13 +84,12 @@ function admit(
 function admitRecords(
   records: Buffer | null,
   version: number,
-  { clock }: BrokerServices,
 ): Buffer | { code: ErrorCode; message: string } {
   const invalid = (message: string) => ({ code: ErrorCode.INVALID_RECORD, message })
   if (records === null || records.length === 0) {
     return invalid(`Produce requests with version ${version} must have a record batch`)
   }
-  if (version < 3) return upconverted(records, clock.wallMs())
+  if (version < 3) return upconverted(records)
   if (records.length < HEADER_BYTES || readMagic(records, 0) !== 2) {
     return invalid(
       `Produce requests with version ${version} are only allowed to contain record batches with magic version 2`,
@@ -103,13 +102,10 @@ function admitRecords(
   return records
 }
 
-function upconverted(
-  records: Buffer,
-  nowMs: number,
-): Buffer | { code: ErrorCode; message: string } {
+function upconverted(records: Buffer): Buffer | { code: ErrorCode; message: string } {
   if (records.length >= HEADER_BYTES && readMagic(records, 0) === 2) return records
   try {
-    return upconvert(records, { nowMs })
+    return upconvert(records)
   } catch (error) {
     return { code: errorCodeOf(error), message: (error as Error).message }
   }
