@@ -140,6 +140,7 @@ class BrokerChannel {
   #channel: ControlChannel | null = null
   #wasConnected = false
   #connectedAtMs = 0
+  #isFailing = false
   #stopped = false
   #endSleep: (() => void) | null = null
   #endPause: (() => void) | null = null
@@ -205,6 +206,7 @@ class BrokerChannel {
       if (this.#stopped || this.#ports.isFenced() || request === undefined) return true
       const response = await send(channel, request)
       if (this.#stopped) return true
+      this.#isFailing = false
       this.#queue.shift()
       this.#events.onResponse(this.#target.brokerId, response)
       return true
@@ -234,11 +236,12 @@ class BrokerChannel {
   #onFailure(error: unknown): void {
     const { brokerId, host, port } = this.#target
     const what = this.#queue[0]?.kind ?? 'an idle connection'
-    this.#ports.log.warn(
-      `Connection to broker ${brokerId} at ${host}:${port} failed (${what}); ` +
-        `trying again in ${RETRY_PAUSE_MS} ms`,
-      error,
-    )
+    const message = `Connection to broker ${brokerId} at ${host}:${port} failed (${what})`
+    // A broker that stays away is mentioned once.
+    if (!this.#isFailing) {
+      this.#ports.log.warn(`${message}; trying again every ${RETRY_PAUSE_MS} ms`, error)
+    }
+    this.#isFailing = true
     this.#channel?.close()
     this.#channel = null
     if (this.#wasConnected && isRefusal(error)) this.#events.onRefused(brokerId, this.#brokerEpoch)

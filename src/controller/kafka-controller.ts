@@ -4,6 +4,7 @@
  * event queue (Kafka's `KafkaController`).
  */
 
+import { AssertionError } from '../base/assert.ts'
 import type { Logger } from '../base/ports.ts'
 import type { TopicPartition } from '../base/topic-partition.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
@@ -57,6 +58,9 @@ export interface KafkaControllerPorts extends Omit<ControllerPorts, 'zk' | 'isFe
   readonly registerBroker: () => Promise<number>
 }
 
+/** After a registration that failed although the session lives. */
+const REGISTRATION_RETRY_MS = 1_000
+
 export class KafkaController {
   readonly stats: ControllerStats
   readonly #ports: KafkaControllerPorts
@@ -65,6 +69,7 @@ export class KafkaController {
   readonly #subscriptions: (() => void)[] = []
   readonly #probe: ControllerProbe
   #watch: WatchPoint
+  #cancelRetry: () => void = () => {}
   #activeId = NO_CONTROLLER
   #reign: Controller | null = null
 
@@ -105,6 +110,7 @@ export class KafkaController {
     for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe()
     this.#watch.stop()
     this.#probe.stop()
+    this.#cancelRetry()
     this.#queue.close()
     this.#resign()
   }
@@ -268,13 +274,13 @@ export class KafkaController {
   }
 
   async #onEventFailed(event: ControllerEvent, error: unknown): Promise<void> {
-    if (!(error instanceof ControllerMovedError)) {
-      this.#log.error(`Error processing event ${event.name}`, error)
-      return
-    }
-    this.#log.info(`Controller moved to another broker when processing ${event.name}.`)
+    const isOver = error instanceof ControllerMovedError
+    if (isOver) this.#log.info(`Controller moved to another broker when processing ${event.name}.`)
+    else this.#log.error(`Error processing event ${event.name}`, error)
     try {
-      await this.#maybeResign()
+      if (isOver) await this.#maybeResign()
+      // With a broken invariant this reign must not go on; another broker starts from ZooKeeper.
+      if (error instanceof AssertionError) await this.#triggerControllerMove()
     } catch (failure) {
       this.#log.error(`Resigning after event ${event.name} failed`, failure)
     }
@@ -387,8 +393,21 @@ export class KafkaController {
   async #onNewSession(): Promise<void> {
     this.#watch.stop()
     this.#watch = this.#newWatch()
+    this.#registerAndReelect(this.#watch)
+  }
+
+  /** Registered first, then a candidate (E11). `session`: the watch of the session it is about. */
+  #registerAndReelect(session: WatchPoint): void {
     this.#put('RegisterBrokerAndReelect', 'ControllerChange', async () => {
-      await this.#ports.registerBroker()
+      if (session !== this.#watch) return
+      try {
+        await this.#ports.registerBroker()
+      } catch (error) {
+        this.#cancelRetry = this.#ports.clock.after(REGISTRATION_RETRY_MS, () =>
+          this.#registerAndReelect(session),
+        )
+        throw error
+      }
       await this.#maybeResign()
       await this.#elect()
     })

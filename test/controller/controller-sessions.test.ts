@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AssertionError } from '../../src/base/assert.ts'
 import { ControllerCluster } from '../support/controller-cluster.ts'
 
 test('S1: a pause below the session timeout changes nothing, and no change is missed', async () => {
@@ -197,4 +198,34 @@ test('while its session is in doubt the controller sends nothing', async () => {
   cluster.zooKeeper.comeUp()
   await cluster.advance(1_000)
   assert.deepEqual(cluster.take()[2], ['LAI t-0(2,0,[2],0) new', 'UM t-0(2,0,[2],0)'])
+})
+
+test('a registration that fails is tried again, and only then an election', async () => {
+  const cluster = await ControllerCluster.start(1)
+  const broker = cluster.broker(1)
+  const { register } = broker
+  let failures = 2
+  broker.register = () => {
+    if (failures-- > 0) return Promise.reject(new Error('another broker has this id'))
+    return register.call(broker)
+  }
+  await broker.expire()
+  assert.equal(broker.controller.isActive, false)
+  await cluster.advance(1_000)
+  assert.equal(broker.controller.isActive, false)
+  await cluster.advance(1_000)
+  assert.equal(broker.controller.isActive, true)
+})
+
+test('a broken invariant moves the controller away', async () => {
+  const cluster = await ControllerCluster.start(2)
+  const { session } = cluster.broker(1)
+  const { children } = session
+  session.children = (path, watcher) => {
+    if (path === '/brokers/topics') throw new AssertionError('seen in a test')
+    return children.call(session, path, watcher)
+  }
+  await cluster.createTopic('t', { 0: [1, 2] })
+  assert.equal(cluster.controller.id, 2)
+  assert.equal(await cluster.state('t', 0), '(1,0,[1,2],0)')
 })

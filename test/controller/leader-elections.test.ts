@@ -234,6 +234,24 @@ test('L14: a state of a newer controller is not overwritten', async () => {
   assert.equal(await cluster.state('t', 1), '(3,1,[3],1)')
 })
 
+test('a stored ISR that is newer than the cached one decides, on a leader failure too', async () => {
+  const cluster = await ControllerCluster.start(4)
+  await cluster.createTopic('t', { 0: [2, 3, 4], 1: [3, 2, 4] })
+  // The leaders wrote their ISR themselves, as before 2.7; the notification is not there yet.
+  for (const [partition, leader] of [
+    [0, 2],
+    [1, 3],
+  ]) {
+    const decision = '"version":1,"leader_epoch":0,"controller_epoch":1'
+    const state = `{${decision},"leader":${leader},"isr":[${leader},4]}`
+    const path = `/brokers/topics/t/partitions/${partition}/state`
+    await cluster.operator.set(path, Buffer.from(state), 0)
+  }
+  await cluster.broker(2).die()
+  assert.equal(await cluster.state('t', 0), '(4,1,[4],2)')
+  assert.equal(await cluster.state('t', 1), '(3,0,[3,4],1)')
+})
+
 test('ElectLeaders: not needed, unknown, being deleted, done; all', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.createTopic('t', { 0: [2, 3], 1: [3, 2] })
