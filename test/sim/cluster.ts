@@ -153,7 +153,6 @@ export class SimCluster {
       ['zookeeper.connect', this.zookeeper.connectString],
       ...Object.entries(this.#options.settings),
     ])
-    const timeoutMs = Number(settings.get('zookeeper.session.timeout.ms') ?? 6000)
     return this.#options.createBroker(
       {
         clock: process.clock,
@@ -161,7 +160,12 @@ export class SimCluster {
         disk: disk.viewOf(process),
         transport: this.network.transportOf(process),
         loggers: this.#trace.loggersOf(hostOf(id)),
-        connectZooKeeper: () => this.zookeeper.clientFor(process, random, timeoutMs),
+        hostName: hostOf(id),
+        connectZooKeeper: (connect, sessionTimeoutMs) =>
+          this.zookeeper.clientFor(process, random, sessionTimeoutMs, connect),
+        onFatal: (reason, cause) => {
+          this.network.world.fail(new Error(`${hostOf(id)}: ${reason}`, { cause }))
+        },
       },
       settings,
     )

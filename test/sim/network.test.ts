@@ -54,12 +54,12 @@ test('nobody listening refuses, a host that is off or cut off lets time out', as
   const { world, network, transport } = await bench()
   const attempt = (port: number) =>
     world.settle(transport.connect('server', port, 1000), 3000, 'connect')
-  await assert.rejects(attempt(81), /refused/)
+  await assert.rejects(attempt(81), /ECONNREFUSED/)
   network.block('server', 'client')
-  await assert.rejects(attempt(80), /timed out/)
+  await assert.rejects(attempt(80), /ETIMEDOUT/)
   network.unblock('server', 'client')
   network.powerOff('server')
-  await assert.rejects(attempt(80), /timed out/)
+  await assert.rejects(attempt(80), /ETIMEDOUT/)
 })
 
 test('a blocked way holds back what is sent, the other way is open', async () => {

@@ -146,11 +146,11 @@ export class SimNetwork {
     return new Promise((resolve, reject) => {
       const fail = (reason: string) => {
         cancelTimeout()
-        reject(new Error(`${host}:${port}: ${reason}`))
+        reject(connectError(host, port, reason))
       }
       const cancelTimeout = process.after(timeoutMs, () => {
         isGivenUp = true
-        fail('timed out')
+        fail('ETIMEDOUT')
       })
       let isGivenUp = false
       this.world.plan(this.latencyMs(), () => {
@@ -164,7 +164,7 @@ export class SimNetwork {
           }
           process.run(() => {
             if (isGivenUp) pair?.destroy()
-            else if (pair === undefined) fail('connection refused')
+            else if (pair === undefined) fail('ECONNREFUSED')
             else {
               cancelTimeout()
               resolve(pair)
@@ -197,4 +197,9 @@ export class SimNetwork {
       if (socket.process === process) socket.onProcessDeath(saysGoodbye)
     }
   }
+}
+
+/** As Node makes them. */
+function connectError(host: string, port: number, code: string): Error {
+  return Object.assign(new Error(`connect ${code} ${host}:${port}`), { code })
 }

@@ -9,8 +9,12 @@ export interface SimBrokerPorts {
   readonly disk: Disk
   readonly transport: Transport
   readonly loggers: Loggers
+  /** The name of its host. */
+  readonly hostName: string
   /** A new client with a new session, each time. */
-  readonly connectZooKeeper: () => ZkClient
+  readonly connectZooKeeper: (connect: string, sessionTimeoutMs: number) => ZkClient
+  /** It cannot go on; in the simulator that is always a fault of the broker. */
+  readonly onFatal: (reason: string, cause?: unknown) => void
 }
 
 export interface SimBroker {

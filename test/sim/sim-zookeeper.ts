@@ -91,7 +91,12 @@ export class SimZooKeeper {
   }
 
   /** The production client in a simulated process. */
-  clientFor(process: SimProcess, random: Random, sessionTimeoutMs: number): ZkJsClient {
+  clientFor(
+    process: SimProcess,
+    random: Random,
+    sessionTimeoutMs: number,
+    connect = this.connectString,
+  ): ZkJsClient {
     return new ZkJsClient(
       {
         transport: this.#network.transportOf(process),
@@ -99,7 +104,7 @@ export class SimZooKeeper {
         random,
         logger: this.#trace.loggersOf(process.host).get('zk.ZkJsClient'),
       },
-      { connect: this.connectString, sessionTimeoutMs },
+      { connect, sessionTimeoutMs },
     )
   }
 }

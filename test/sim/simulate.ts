@@ -125,17 +125,23 @@ export class Simulation {
       const starts = this.cluster.brokerIds.map((id) => this.cluster.start(id))
       await this.world.settle(Promise.all(starts), START_MS_MAX, 'the start of the brokers')
     })
+    await this.untilHealthy()
   }
 
   async createTopic(name: string, options: TopicOptions): Promise<void> {
     const { replicas, minInSyncReplicas = 1, partitions = 1 } = options
     const configs = [['min.insync.replicas', String(minInSyncReplicas)]] as const
     const topic = { name, partitions, replicationFactor: replicas, configs }
+    this.expectTopic(name, partitions)
+    await this.#call(this.#admin.admin.createTopics([topic]), 'the creation of the topic')
+    await this.settle()
+  }
+
+  /** From now on these partitions are to be well. */
+  expectTopic(name: string, partitions: number): void {
     for (let partition = 0; partition < partitions; partition++) {
       this.#partitions.push({ topic: name, partition })
     }
-    await this.#call(this.#admin.admin.createTopics([topic]), 'the creation of the topic')
-    await this.settle()
   }
 
   /** Acknowledged by all, with retries of what was refused. */
@@ -208,16 +214,10 @@ export class Simulation {
     const { durationMs, produceEveryMs = 100 } = options
     const workload = new Workload(this.#random.fork(), { produceEveryMs })
     workload.start(this.#partitions, (name) => this.#client(name))
-    const faults = new FaultSchedule(
-      this.cluster,
-      this.#random.fork(),
-      this.trace,
-      options.faults ?? {},
-    )
-    faults.start()
+    const faults = this.startFaults(options.faults)
     await this.runFor(durationMs)
     faults.heal()
-    await this.#untilHealthy()
+    await this.untilHealthy()
     const before = new Map(workload.acked)
     const hasProgress = () =>
       [...workload.acked].every(([key, count]) => count > (before.get(key) ?? 0))
@@ -227,6 +227,19 @@ export class Simulation {
     await this.#explain(() => this.world.settle(workload.stop(), SETTLE_MS_MAX, 'the workload'))
     await this.check()
     return faults
+  }
+
+  startFaults(options: Partial<FaultOptions> = {}): FaultSchedule {
+    const faults = new FaultSchedule(this.cluster, this.#random.fork(), this.trace, options)
+    faults.start()
+    return faults
+  }
+
+  /** Everybody registered, one controller, a leader for each partition and its full ISR. */
+  async untilHealthy(): Promise<void> {
+    const { brokerIds } = this.cluster
+    const isWell = () => this.#complaints(brokerIds).length === 0
+    await this.#until(isWell, HEAL_MS_MAX, () => this.#complaints(brokerIds))
   }
 
   /** All replicas are to be in sync and nobody producing. */
@@ -275,12 +288,6 @@ export class Simulation {
     } catch (error) {
       this.world.fail(error)
     }
-  }
-
-  async #untilHealthy(): Promise<void> {
-    const { brokerIds } = this.cluster
-    const isWell = () => this.#complaints(brokerIds).length === 0
-    await this.#until(isWell, HEAL_MS_MAX, () => this.#complaints(brokerIds))
   }
 
   async #until(isWell: () => boolean, timeoutMs: number, what: () => string[]): Promise<void> {
