@@ -18,6 +18,7 @@ export const FAULT_KINDS = [
   'reset',
   'slow-network',
   'expire-session',
+  'depose-controller',
   'zookeeper-restart',
   'zookeeper-pause',
 ] as const
@@ -114,6 +115,11 @@ export class FaultSchedule {
         return () => {
           network.slowDown(20 + this.#random.nextInt(100))
           return () => network.slowDown(0)
+        }
+      case 'depose-controller':
+        return () => {
+          zookeeper.deleteByHand('/controller', this.#random)
+          return () => {}
         }
       case 'zookeeper-restart':
         return () => {

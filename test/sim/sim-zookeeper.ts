@@ -80,6 +80,16 @@ export class SimZooKeeper {
     return this.#server?.expireSession(sessionId) ?? false
   }
 
+  /** Somebody at a shell removes a node; nothing happens when that is not possible now. */
+  deleteByHand(path: string, random: Random): void {
+    const process = new SimProcess(this.#network.world, 'operator')
+    const client = this.clientFor(process, random, 10_000)
+    const leave = () => {
+      void client.close().then(() => process.die())
+    }
+    client.delete(path, -1).then(leave, leave)
+  }
+
   sessionIds(): bigint[] {
     return this.#server?.sessions().map(({ id }) => id) ?? []
   }

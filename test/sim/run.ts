@@ -1,0 +1,47 @@
+/**
+ * Simulations from the command line. A seed replays a run exactly.
+ *
+ *     node test/sim/run.ts --seed 4711              one run, with its trace when it fails
+ *     node test/sim/run.ts --seed 1 --count 500     many; the failing seeds and why
+ *     node test/sim/run.ts control-plane --seed 1   without data, and a hundred times faster
+ */
+
+import { parseArgs } from 'node:util'
+import { runControlPlane } from './control-plane.ts'
+import type { Simulation } from './simulate.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '60' },
+  },
+})
+
+type Scenario = (seed: number, durationMs: number) => Promise<Simulation>
+
+async function scenario(name: string): Promise<Scenario> {
+  if (name === 'control-plane') return runControlPlane
+  throw new Error(`no scenario ${name}: control-plane`)
+}
+
+const run = await scenario(positionals[0] ?? 'control-plane')
+const [first, count] = [Number(values.seed), Number(values.count)]
+const startMs = performance.now()
+let failures = 0
+let events = 0
+for (let seed = first; seed < first + count; seed++) {
+  try {
+    events += (await run(seed, Number(values.seconds) * 1000)).world.eventCount
+  } catch (error) {
+    failures += 1
+    const { message } = error as Error
+    console.log(count === 1 ? message : message.split('\n', 1)[0])
+  }
+}
+const msEach = Math.round((performance.now() - startMs) / count)
+console.log(
+  `${count} runs, ${failures} failed, ${msEach} ms and ${Math.round(events / count)} events each`,
+)
+process.exitCode = failures === 0 ? 0 : 1
