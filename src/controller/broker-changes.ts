@@ -12,7 +12,7 @@ import type { BrokerRegistry } from './broker-registry.ts'
 import type { Broker, ControllerContext, Replica } from './controller-context.ts'
 import type { PartitionStates } from './partition-states.ts'
 import type { Reassignment } from './reassignment.ts'
-import type { ReplicaStates } from './replica-states.ts'
+import { type ReplicaStates, stateOf } from './replica-states.ts'
 import type { RequestBatch } from './request-batch.ts'
 import type { TopicDeletion } from './topic-deletion.ts'
 
@@ -109,6 +109,29 @@ export class BrokerChanges {
     const isAnyElected = [...elections.values()].some((result) => !(result instanceof Error))
     // Nothing else told the brokers that the set of brokers changed (KAFKA-13225).
     if (others.length === 0 && !isAnyElected) this.tellBrokers()
+  }
+
+  /**
+   * A broker that was silent for long missed what it was to be told: it hears everything again. A
+   * log that it was to delete counts as failed, and is asked for again when it restarts.
+   */
+  async onBrokerOverrun(brokerId: number): Promise<void> {
+    const { context, log, topicDeletion } = this.#ports
+    if (!context.brokers.has(brokerId)) return
+    log.warn(`Broker ${brokerId} did not take its requests for too long; it is told everything`)
+    const partitions = context.partitionsWhere((each) => !context.isBeingDeleted(each))
+    const batch = this.#ports.newBatch()
+    batch.updateMetadata([brokerId], partitions)
+    for (const partition of partitions) {
+      const { leadership, assignment } = partition
+      if (leadership === null || !assignment.replicas.includes(brokerId)) continue
+      batch.leaderAndIsr([brokerId], partition, leadership, false)
+    }
+    batch.send()
+    const deleting = context
+      .replicasOn([brokerId])
+      .filter(({ partition }) => stateOf(partition, brokerId) === 'deletion-started')
+    await topicDeletion.failReplicas(deleting)
   }
 
   /** The set of brokers, no partitions. */

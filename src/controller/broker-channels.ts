@@ -69,9 +69,13 @@ export interface BrokerChannelEvents {
   onResponse(brokerId: number, response: ControlResponse): void
   /** The broker once accepted a connection and now refuses. */
   onRefused(brokerId: number, brokerEpoch: number): void
+  /** What waited for a silent broker was too much and is dropped: it must be told everything. */
+  onOverrun(brokerId: number): void
 }
 
 const RETRY_PAUSE_MS = 100
+/** Requests that wait for one broker (ours; Kafka lets them pile up). */
+export const QUEUE_LIMIT = 2_000
 /** Newest versions: what a broker at `inter.broker.protocol.version` 3.9 is sent. */
 const LEADER_AND_ISR_VERSION = 7
 const UPDATE_METADATA_VERSION = 8
@@ -162,7 +166,13 @@ class BrokerChannel {
   }
 
   enqueue(request: ControlRequest): void {
-    this.#queue.push(request)
+    if (this.#queue.length >= QUEUE_LIMIT) {
+      // The first one is under way.
+      this.#queue.length = 1
+      this.#events.onOverrun(this.#target.brokerId)
+    } else {
+      this.#queue.push(request)
+    }
     this.wake()
   }
 

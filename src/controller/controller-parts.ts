@@ -103,6 +103,8 @@ export function makeControllerParts(
   const foundation = makeFoundation(ports, mandate, enqueue, {
     onResponse: (brokerId, response) => parts.responses.onResponse(brokerId, response),
     onRefused,
+    onOverrun: (brokerId) =>
+      enqueue('BrokerOverrun', 'BrokerChange', () => parts.brokerChanges.onBrokerOverrun(brokerId)),
   })
   const machines = makeStateMachines(foundation)
   const parts: ControllerParts = {

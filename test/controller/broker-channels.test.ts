@@ -7,6 +7,7 @@ import {
   type ControlChannel,
   type ControlRequest,
   type ControlResponse,
+  QUEUE_LIMIT,
 } from '../../src/controller/broker-channels.ts'
 import type { Broker } from '../../src/controller/controller-context.ts'
 import { FakeClock, settlePromises } from '../support/fake-clock.ts'
@@ -17,6 +18,7 @@ class Peer {
   readonly sent: number[] = []
   readonly answers: ControlResponse[] = []
   readonly refused: string[] = []
+  readonly overrun: number[] = []
   connections = 0
   /** What the next attempts meet, in order; then all is well. */
   readonly script: ('refuse' | 'break' | 'hold')[] = []
@@ -36,6 +38,7 @@ class Peer {
       {
         onResponse: (_id, response) => this.answers.push(response),
         onRefused: (id, epoch) => this.refused.push(`${id}@${epoch}`),
+        onOverrun: (id) => this.overrun.push(id),
       },
     )
   }
@@ -189,4 +192,16 @@ test('a connection that breaks again and again is not tried without a pause', as
   assert.equal(peer.connections, 1)
   await peer.clock.advanceAsync(100)
   assert.equal(peer.connections, 2)
+})
+
+test('what piles up for a silent broker is dropped at a limit, and it is told everything', async () => {
+  const peer = new Peer()
+  peer.script.push('hold')
+  peer.channels.add(broker(2))
+  for (let mark = 1; mark <= QUEUE_LIMIT; mark++) peer.channels.enqueue(2, request(mark))
+  await settlePromises()
+  assert.deepEqual(peer.overrun, [])
+  peer.channels.enqueue(2, request(0))
+  assert.deepEqual(peer.overrun, [2])
+  assert.deepEqual(peer.channels.queueSizes(), new Map([[2, 1]]))
 })

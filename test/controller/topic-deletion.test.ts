@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { QUEUE_LIMIT } from '../../src/controller/broker-channels.ts'
 import { ControllerCluster } from '../support/controller-cluster.ts'
 
 const marker = '/admin/delete_topics/t'
@@ -192,4 +193,35 @@ test('added partitions go online with their own first leader', async () => {
     'LAI t-1(3,0,[3,2],0) new t-2(1,0,[1,3],0) new',
     'UM t-1(3,0,[3,2],0) t-2(1,0,[1,3],0)',
   ])
+})
+
+test('R15: a silent broker holds up nobody, and hears everything when it is back', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.createTopic('t', { 0: [2, 3], 1: [3, 2] })
+  await cluster.createTopic('gone', { 0: [2, 3] })
+  const silent = cluster.broker(3)
+  silent.network = 'silent'
+  silent.dropChannels()
+  await cluster.store.markForDeletion('gone')
+  await cluster.settle()
+  for (let round = 0; round <= QUEUE_LIMIT; round++) {
+    assert.equal(await cluster.alterIsr('t', 0, round % 2 === 0 ? [2] : [2, 3]), 0)
+  }
+  const { queueSizes } = cluster.controller.controller.metrics()
+  assert((queueSizes.get(3) ?? 0) < 100)
+  assert.equal(queueSizes.get(2), 0)
+  cluster.take()
+  silent.network = 'up'
+  await cluster.advance(200)
+  const told = cluster.take()[3] ?? []
+  assert(
+    told.some((line) => /^LAI t-0\S+ t-1\S+$/.test(line)),
+    told.join('\n'),
+  )
+  assert.equal(told.at(-1), `UM t-0${await cluster.state('t', 0)}`)
+  // The deletion waits for the restart of the broker.
+  assert.equal(await cluster.exists('/brokers/topics/gone'), true)
+  await silent.stop()
+  await cluster.restart(3)
+  assert.equal(await cluster.exists('/brokers/topics/gone'), false)
 })
