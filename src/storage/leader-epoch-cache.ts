@@ -1,0 +1,75 @@
+/** Where each leader epoch starts in a log (KIP-101), kept in `leader-epoch-checkpoint`. */
+export interface EpochEntry {
+  readonly epoch: number
+  readonly startOffset: number
+}
+
+export interface EpochEnd {
+  readonly epoch: number
+  readonly endOffset: number
+}
+
+const UNDEFINED: EpochEnd = { epoch: -1, endOffset: -1 }
+
+export class LeaderEpochCache {
+  #entries: EpochEntry[]
+  readonly #persist: (entries: readonly EpochEntry[]) => void
+
+  constructor(entries: readonly EpochEntry[], persist: (entries: readonly EpochEntry[]) => void) {
+    this.#entries = [...entries]
+    this.#persist = persist
+  }
+
+  get entries(): readonly EpochEntry[] {
+    return this.#entries
+  }
+
+  get latestEpoch(): number {
+    return this.#entries.at(-1)?.epoch ?? -1
+  }
+
+  assign(epoch: number, startOffset: number): void {
+    const latest = this.#entries.at(-1)
+    if (latest !== undefined && epoch === latest.epoch && startOffset >= latest.startOffset) return
+    while (this.#entries.length > 0) {
+      const last = this.#entries.at(-1)!
+      if (last.epoch < epoch && last.startOffset < startOffset) break
+      this.#entries.pop()
+    }
+    this.#entries.push({ epoch, startOffset })
+    this.#persist(this.#entries)
+  }
+
+  endOffsetFor(requested: number, logEndOffset: number): EpochEnd {
+    const latest = this.latestEpoch
+    if (requested < 0 || latest < 0 || requested > latest) return UNDEFINED
+    if (requested === latest) return { epoch: requested, endOffset: logEndOffset }
+    const higher = this.#entries.findIndex(({ epoch }) => epoch > requested)
+    const next = this.#entries[higher]!
+    if (higher === 0) return { epoch: requested, endOffset: next.startOffset }
+    return { epoch: this.#entries[higher - 1]!.epoch, endOffset: next.startOffset }
+  }
+
+  truncateFromEnd(offset: number): void {
+    const kept = this.#entries.filter(({ startOffset }) => startOffset < offset)
+    if (kept.length === this.#entries.length) return
+    this.#entries = kept
+    this.#persist(kept)
+  }
+
+  truncateFromStart(offset: number): void {
+    const dropped = this.#entries.filter(({ startOffset }) => startOffset <= offset)
+    const last = dropped.at(-1)
+    if (last === undefined || (dropped.length === 1 && last.startOffset === offset)) return
+    this.#entries = [
+      { epoch: last.epoch, startOffset: offset },
+      ...this.#entries.slice(dropped.length),
+    ]
+    this.#persist(this.#entries)
+  }
+
+  clear(): void {
+    this.#entries = []
+    this.#persist(this.#entries)
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * Opens the directory of a log. After a clean stop the indexes are trusted; otherwise everything from
+ * the recovery point on is read again: batch after batch with its checksum, indexes rebuilt, the file
+ * cut at the first batch that is not whole, and what lay behind it dropped.
+ */
+import type { Disk, Logger } from '../base/ports.ts'
+import {
+  ATTRIBUTES_AT,
+  readBaseOffset,
+  readCrc,
+  readLastOffset,
+  readLeaderEpoch,
+  readMagic,
+  readMaxTimestamp,
+} from '../records/batch-header.ts'
+import { CorruptRecordError, sizeOfBatchAt } from '../records/batches.ts'
+import { crc32c } from '../records/crc32c.ts'
+import { CheckpointError, readEpochCheckpoint, writeEpochCheckpoint } from './checkpoints.ts'
+import { LeaderEpochCache } from './leader-epoch-cache.ts'
+import type { LoadedLog } from './log.ts'
+import type { LogConfig } from './log-config.ts'
+import { readTopicId } from './partition-metadata.ts'
+import { ProducerState } from './producer-state.ts'
+import { Segment } from './segment.ts'
+
+export interface LoadRequest {
+  readonly disk: Disk
+  readonly logger: Logger
+  readonly directory: string
+  readonly config: LogConfig
+  readonly wasCleanShutdown: boolean
+  /** From the checkpoints; 0 without an entry. */
+  readonly recoveryPoint: number
+  readonly logStartOffset: number
+  readonly highWatermark: number
+  readonly nowMs: number
+}
+
+/** Bytes that recovery reads at a time; a larger batch has a read of its own. */
+const READ_BYTES = 1024 * 1024
+const LEFTOVERS = ['.deleted', '.cleaned', '.swap']
+
+export function loadLog(request: LoadRequest): LoadedLog {
+  const { disk, directory, nowMs, logger } = request
+  removeLeftovers(disk, directory)
+  const epochs = openEpochs(disk, directory, logger)
+  let segments = openSegments(request)
+  let logEndOffset = recoverSegments(request, segments, epochs)
+  if (segments.length > 0 && logEndOffset < request.logStartOffset) {
+    logger.warn(`${directory} ends at ${logEndOffset}, below its log start: starting it empty`)
+    for (const segment of segments) segment.markDeleted()()
+    segments = []
+  }
+  if (segments.length === 0) {
+    const first = new Segment(disk, directory, request.logStartOffset, nowMs)
+    first.create()
+    segments = [first]
+    logEndOffset = request.logStartOffset
+  }
+  const logStartOffset = Math.max(request.logStartOffset, segments[0]!.baseOffset)
+  epochs.truncateFromEnd(logEndOffset)
+  epochs.truncateFromStart(logStartOffset)
+  const { wasCleanShutdown, recoveryPoint, highWatermark } = request
+  return {
+    directory,
+    topicId: readTopicId(disk, directory),
+    segments,
+    epochs,
+    producers: loadProducers(request, segments, logEndOffset),
+    logStartOffset,
+    logEndOffset,
+    recoveryPoint: wasCleanShutdown ? logEndOffset : Math.min(recoveryPoint, logEndOffset),
+    highWatermark: Math.min(Math.max(highWatermark, logStartOffset), logEndOffset),
+  }
+}
+
+function removeLeftovers(disk: Disk, directory: string): void {
+  for (const { name } of disk.list(directory)) {
+    if (LEFTOVERS.some((suffix) => name.endsWith(suffix))) disk.remove(`${directory}/${name}`)
+  }
+}
+
+function openEpochs(disk: Disk, directory: string, logger: Logger): LeaderEpochCache {
+  const path = `${directory}/leader-epoch-checkpoint`
+  const persist = (entries: LeaderEpochCache['entries']) =>
+    writeEpochCheckpoint(disk, path, entries)
+  try {
+    return new LeaderEpochCache(readEpochCheckpoint(disk, path), persist)
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error
+    logger.error(`${error.message}; the epochs are learnt again from the batches`)
+    return new LeaderEpochCache([], persist)
+  }
+}
+
+function openSegments({ disk, directory, nowMs }: LoadRequest): Segment[] {
+  return disk
+    .list(directory)
+    .filter(({ name }) => /^\d{20}\.log$/.test(name))
+    .map(({ name }) => Number.parseInt(name, 10))
+    .sort((a, b) => a - b)
+    .map((baseOffset) => new Segment(disk, directory, baseOffset, nowMs))
+}
+
+/** Returns the log end offset. Drops segments behind the first broken one. */
+function recoverSegments(
+  request: LoadRequest,
+  segments: Segment[],
+  epochs: LeaderEpochCache,
+): number {
+  let logEndOffset = segments[0]?.baseOffset ?? 0
+  for (let index = 0; index < segments.length; index++) {
+    const segment = segments[index]!
+    const nextBase = segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY
+    const indexesAreGood = segment.offsetIndex.load() && loadTimeIndex(segment)
+    const isBelowRecoveryPoint = nextBase <= request.recoveryPoint
+    if (indexesAreGood && (request.wasCleanShutdown || isBelowRecoveryPoint)) {
+      segment.learnTimestamps()
+      logEndOffset = endOf(segment)
+      continue
+    }
+    const { endOffset, isWhole } = recoverSegment(request, segment, epochs)
+    logEndOffset = endOffset
+    if (!isWhole) {
+      for (const later of segments.splice(index + 1)) later.markDeleted()()
+    }
+  }
+  return logEndOffset
+}
+
+/** A missing time index alone costs no scan: lookups fall back to the batches. */
+function loadTimeIndex(segment: Segment): boolean {
+  if (!segment.timeIndex.load()) segment.timeIndex.clear()
+  return true
+}
+
+function endOf(segment: Segment): number {
+  let end = segment.baseOffset
+  const start = segment.offsetIndex.positionOf(Number.MAX_SAFE_INTEGER)
+  segment.scan(start, (buffer, at) => {
+    end = readLastOffset(buffer, at) + 1
+    return false
+  })
+  return end
+}
+
+function recoverSegment(
+  { config, logger }: LoadRequest,
+  segment: Segment,
+  epochs: LeaderEpochCache,
+): { endOffset: number; isWhole: boolean } {
+  segment.offsetIndex.clear()
+  segment.timeIndex.clear()
+  let endOffset = segment.baseOffset
+  let position = 0
+  let problem: string | null = null
+  while (position < segment.size && problem === null) {
+    const window = readWindow(segment, position)
+    let at = 0
+    try {
+      for (
+        let size = nextSize(window, at, endOffset);
+        size > 0;
+        size = nextSize(window, at, endOffset)
+      ) {
+        endOffset = readLastOffset(window, at) + 1
+        const maxTimestamp = readMaxTimestamp(window, at)
+        segment.index(position + at, size, endOffset - 1, maxTimestamp, config.indexIntervalBytes)
+        if (readLeaderEpoch(window, at) > epochs.latestEpoch) {
+          epochs.assign(readLeaderEpoch(window, at), readBaseOffset(window, at))
+        }
+        at += size
+      }
+      if (at === 0) problem = 'an incomplete batch'
+    } catch (error) {
+      if (!(error instanceof CorruptRecordError)) throw error
+      problem = error.message
+    }
+    position += at
+  }
+  if (problem === null) return { endOffset, isWhole: true }
+  const cut = segment.size - position
+  logger.warn(`${segment.path}.log: ${problem} at ${position}, the last ${cut} bytes are cut off`)
+  segment.truncateAt(position, endOffset)
+  return { endOffset, isWhole: false }
+}
+
+function readWindow(segment: Segment, position: number): Buffer {
+  const left = segment.size - position
+  const head = Buffer.allocUnsafe(Math.min(12, left))
+  segment.file.read(head, position)
+  const announced = head.length < 12 ? 0 : head.readInt32BE(8) + 12
+  const window = Buffer.allocUnsafe(Math.min(left, Math.max(READ_BYTES, announced)))
+  const got = segment.file.read(window, position)
+  return window.subarray(0, got)
+}
+
+/** Size of the next good batch; -1 when the window ends before it does. */
+function nextSize(window: Buffer, at: number, minOffset: number): number {
+  const size = sizeOfBatchAt(window, at, window.length)
+  if (size < 0) return -1
+  if (
+    readMagic(window, at) === 2 &&
+    crc32c(window, at + ATTRIBUTES_AT, at + size) !== readCrc(window, at)
+  ) {
+    throw new CorruptRecordError('a batch with a wrong checksum')
+  }
+  const baseOffset = readBaseOffset(window, at)
+  if (baseOffset < minOffset) {
+    throw new CorruptRecordError(`offset ${baseOffset} after ${minOffset - 1}`)
+  }
+  return size
+}
+
+/** The newest good snapshot, and what came after it. */
+function loadProducers(
+  { disk, directory, logger }: LoadRequest,
+  segments: readonly Segment[],
+  logEndOffset: number,
+): ProducerState {
+  const producers = new ProducerState()
+  const snapshots = disk
+    .list(directory)
+    .filter(({ name }) => /^\d{20}\.snapshot$/.test(name))
+    .map(({ name }) => ({ name, offset: Number.parseInt(name, 10) }))
+    .sort((a, b) => b.offset - a.offset)
+  let from = 0
+  for (const { name, offset } of snapshots) {
+    const path = `${directory}/${name}`
+    if (offset <= logEndOffset && producers.load(disk, path)) {
+      from = offset
+      break
+    }
+    logger.warn(`${path} is not usable and is removed`)
+    disk.remove(path)
+  }
+  for (const segment of segments) {
+    const next = segments[segments.indexOf(segment) + 1]?.baseOffset ?? logEndOffset
+    if (next <= from) continue
+    segment.scan(0, (buffer, at) => {
+      if (readBaseOffset(buffer, at) >= from) producers.update(buffer, at)
+      return false
+    })
+  }
+  return producers
+}

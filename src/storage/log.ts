@@ -1,0 +1,534 @@
+/**
+ * The log of one partition: segments on disk, a tail in memory, leader epochs, producers, offsets. All
+ * synchronous. A batch is checked and stamped by `appendAsLeader`, or taken as it is from the leader by
+ * `appendAsFollower`; offsets move only after the write succeeded.
+ */
+import { assert } from '../base/assert.ts'
+import { type Clock, type Disk, DiskError } from '../base/ports.ts'
+import {
+  ATTRIBUTES_AT,
+  readBaseOffset,
+  readCrc,
+  readLastOffset,
+  readLastOffsetDelta,
+  readLeaderEpoch,
+  readMagic,
+  readMaxTimestamp,
+  writeBaseOffset,
+  writeLeaderEpoch,
+} from '../records/batch-header.ts'
+import { CorruptRecordError, sizeOfBatchAt } from '../records/batches.ts'
+import { crc32c } from '../records/crc32c.ts'
+import { validateForAppend } from '../records/validate.ts'
+import type { EpochEnd, LeaderEpochCache } from './leader-epoch-cache.ts'
+import type { LogConfig } from './log-config.ts'
+import { MemoryTail, type TailBudget } from './memory-tail.ts'
+import type { ProducerState } from './producer-state.ts'
+import { countDeletable } from './retention.ts'
+import { Segment, segmentName } from './segment.ts'
+import { findRange, findTimestamp, segmentIndexOf, type TimedOffset } from './segment-lookup.ts'
+import { offsetOutOfRange, StorageError, StorageErrorCode } from './storage-error.ts'
+
+/** How far a reader may see. */
+export type ReadIsolation = 'log-end' | 'high-watermark' | 'last-stable'
+
+export interface LogAppend {
+  readonly firstOffset: number
+  /** Inclusive; the offset before the first when nothing was appended. */
+  readonly lastOffset: number
+  readonly logAppendTimeMs: number
+  readonly logStartOffset: number
+  readonly duplicate: boolean
+}
+
+export interface LogRead {
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  readonly logStartOffset: number
+  readonly logEndOffset: number
+  readonly abortedTransactions: null
+  /** Null: the bytes are in a file, ask `materialize`. */
+  readonly chunks: Buffer[] | null
+  readonly bytes: number
+  materialize(): Promise<Buffer[]>
+}
+
+export interface LogPorts {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly tailBudget: TailBudget
+  /** Told of every error of the disk; the directory is then offline. */
+  readonly onDiskError: (cause: unknown) => void
+}
+
+/** What the loader found. */
+export interface LoadedLog {
+  readonly directory: string
+  readonly topicId: string | null
+  readonly segments: Segment[]
+  readonly epochs: LeaderEpochCache
+  readonly producers: ProducerState
+  readonly logStartOffset: number
+  readonly logEndOffset: number
+  readonly recoveryPoint: number
+  readonly highWatermark: number
+}
+
+export class Log {
+  readonly directory: string
+  config: LogConfig
+  readonly #ports: LogPorts
+  readonly #epochs: LeaderEpochCache
+  readonly #producers: ProducerState
+  readonly #tail: MemoryTail
+  readonly #writeTopicId: (topicId: string) => void
+  #segments: Segment[]
+  #topicId: string | null
+  #logStartOffset: number
+  #logEndOffset: number
+  #highWatermark: number
+  #recoveryPoint: number
+  #lastFlushMs: number
+
+  constructor(
+    ports: LogPorts,
+    loaded: LoadedLog,
+    config: LogConfig,
+    writeTopicId: (topicId: string) => void,
+  ) {
+    this.#ports = ports
+    this.config = config
+    this.directory = loaded.directory
+    this.#writeTopicId = writeTopicId
+    this.#topicId = loaded.topicId
+    this.#segments = loaded.segments
+    this.#epochs = loaded.epochs
+    this.#producers = loaded.producers
+    this.#tail = new MemoryTail(ports.tailBudget)
+    this.#logStartOffset = loaded.logStartOffset
+    this.#logEndOffset = loaded.logEndOffset
+    this.#recoveryPoint = loaded.recoveryPoint
+    this.#highWatermark = loaded.highWatermark
+    this.#lastFlushMs = ports.clock.monotonicMs()
+  }
+
+  get topicId(): string | null {
+    return this.#topicId
+  }
+
+  get logStartOffset(): number {
+    return this.#logStartOffset
+  }
+
+  get logEndOffset(): number {
+    return this.#logEndOffset
+  }
+
+  get highWatermark(): number {
+    return this.#highWatermark
+  }
+
+  /** Without transactions everything committed is stable. */
+  get lastStableOffset(): number {
+    return this.#highWatermark
+  }
+
+  /** Everything below it is on the device. */
+  get recoveryPoint(): number {
+    return this.#recoveryPoint
+  }
+
+  /** -1 when no epoch is known. */
+  get latestEpoch(): number {
+    return this.#epochs.latestEpoch
+  }
+
+  get producerCount(): number {
+    return this.#producers.size
+  }
+
+  get sizeBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.size, 0)
+  }
+
+  get firstSegmentOffset(): number {
+    return this.#segments[0]!.baseOffset
+  }
+
+  get segmentCount(): number {
+    return this.#segments.length
+  }
+
+  get lastFlushMs(): number {
+    return this.#lastFlushMs
+  }
+
+  assignTopicId(topicId: string): void {
+    this.#writeTopicId(topicId)
+    this.#topicId = topicId
+  }
+
+  appendAsLeader(
+    records: Buffer,
+    leaderEpoch: number,
+    options: { readonly origin: 'client' | 'coordinator' | 'replication'; readonly nowMs: number },
+  ): LogAppend {
+    const { batch, logAppendTimeMs } = validateForAppend(records, this.config, options.nowMs)
+    if (batch.length > this.config.segmentBytes) {
+      throw new StorageError(
+        StorageErrorCode.RECORD_LIST_TOO_LARGE,
+        `Message batch size is ${batch.length} bytes in append to partition ${this.directory}, which exceeds the maximum configured segment size of ${this.config.segmentBytes}.`,
+      )
+    }
+    const known = this.#producers.check(batch)
+    const logStartOffset = this.#logStartOffset
+    if (known !== null) {
+      const { firstOffset, lastOffset, timestamp } = known
+      return {
+        firstOffset,
+        lastOffset,
+        logAppendTimeMs: timestamp,
+        logStartOffset,
+        duplicate: true,
+      }
+    }
+    const firstOffset = this.#logEndOffset
+    const lastOffset = firstOffset + readLastOffsetDelta(batch, 0)
+    writeBaseOffset(batch, 0, firstOffset)
+    writeLeaderEpoch(batch, 0, leaderEpoch)
+    this.#guarded(() => {
+      this.#epochs.assign(leaderEpoch, firstOffset)
+      this.#write(batch, 0, batch.length)
+      this.#maybeFlush()
+    })
+    return { firstOffset, lastOffset, logAppendTimeMs, logStartOffset, duplicate: false }
+  }
+
+  /** Whole batches as the leader has them; a partial one at the end is ignored. */
+  appendAsFollower(records: Buffer): LogAppend {
+    const firstOffset = this.#logEndOffset
+    let at = 0
+    for (
+      let size = this.#checkedSize(records, at);
+      size > 0;
+      size = this.#checkedSize(records, at)
+    ) {
+      const start = at
+      const bytes = size
+      this.#guarded(() => {
+        this.#epochs.assign(readLeaderEpoch(records, start), readBaseOffset(records, start))
+        this.#write(records, start, bytes)
+      })
+      at += size
+    }
+    this.#guarded(() => this.#maybeFlush())
+    return {
+      firstOffset,
+      lastOffset: this.#logEndOffset - 1,
+      logAppendTimeMs: -1,
+      logStartOffset: this.#logStartOffset,
+      duplicate: false,
+    }
+  }
+
+  /** Size of the next whole batch; -1 at the end. Throws `CorruptRecordError`. */
+  #checkedSize(records: Buffer, at: number): number {
+    const size = sizeOfBatchAt(records, at, records.length)
+    if (size < 0) return -1
+    if (
+      readMagic(records, at) === 2 &&
+      crc32c(records, at + ATTRIBUTES_AT, at + size) !== readCrc(records, at)
+    ) {
+      throw new CorruptRecordError(`${this.directory}: a fetched batch has a wrong checksum`)
+    }
+    const baseOffset = readBaseOffset(records, at)
+    if (this.#logEndOffset === this.#logStartOffset && baseOffset < this.#logEndOffset) {
+      // The leader's log starts inside this batch: so does ours now.
+      this.truncateFullyAndStartAt(baseOffset)
+    }
+    if (baseOffset < this.#logEndOffset) {
+      throw new CorruptRecordError(
+        `${this.directory}: offset ${baseOffset} after ${this.#logEndOffset - 1}`,
+      )
+    }
+    return size
+  }
+
+  #write(buffer: Buffer, at: number, size: number): void {
+    const baseOffset = readBaseOffset(buffer, at)
+    const lastOffset = readLastOffset(buffer, at)
+    const maxTimestamp = readMaxTimestamp(buffer, at)
+    this.#maybeRoll(size, baseOffset, lastOffset, maxTimestamp)
+    const segment = this.#active
+    const position = segment.size
+    const bytes = at === 0 && size === buffer.length ? buffer : buffer.subarray(at, at + size)
+    segment.append([bytes], size)
+    segment.index(position, size, lastOffset, maxTimestamp, this.config.indexIntervalBytes)
+    this.#producers.update(buffer, at)
+    this.#logEndOffset = lastOffset + 1
+    this.#tail.push(baseOffset, lastOffset, bytes)
+  }
+
+  get #active(): Segment {
+    return this.#segments[this.#segments.length - 1]!
+  }
+
+  #maybeRoll(bytes: number, baseOffset: number, lastOffset: number, maxTimestamp: number): void {
+    const { size, firstTimestamp, baseOffset: segmentBase } = this.#active
+    const isFull = size > this.config.segmentBytes - bytes
+    const ageMs = maxTimestamp - (firstTimestamp ?? maxTimestamp)
+    const isOld = ageMs > this.config.segmentMs
+    if (size > 0 && (isFull || isOld || lastOffset - segmentBase > 0x7fff_ffff)) {
+      this.#roll(baseOffset)
+    }
+  }
+
+  /** The old segment is durable before the recovery point passes it. */
+  #roll(baseOffset: number): void {
+    const { disk, clock } = this.#ports
+    this.#active.finish()
+    this.#active.flush()
+    this.#writeSnapshot(baseOffset)
+    const segment = new Segment(disk, this.directory, baseOffset, clock.wallMs())
+    segment.create()
+    disk.syncDirectory(this.directory)
+    this.#segments.push(segment)
+    this.#recoveryPoint = Math.max(this.#recoveryPoint, baseOffset)
+  }
+
+  #writeSnapshot(offset: number): void {
+    const { disk } = this.#ports
+    const file = disk.open(`${this.directory}/${segmentName(offset)}.snapshot`, 'write')
+    try {
+      const snapshot = this.#producers.encode()
+      file.write([snapshot], 0)
+      file.truncate(snapshot.length)
+    } finally {
+      file.close()
+    }
+  }
+
+  #maybeFlush(): void {
+    if (this.#logEndOffset - this.#recoveryPoint >= this.config.flushMessages) this.#flush()
+  }
+
+  /** Forces everything to the device. */
+  flush(): void {
+    this.#guarded(() => this.#flush())
+  }
+
+  #flush(): void {
+    const from = this.#recoveryPoint
+    const first = segmentIndexOf(this.#segments, from)
+    for (let index = first; index < this.#segments.length; index++) this.#segments[index]!.flush()
+    if (first < this.#segments.length - 1 || from <= this.#segments[0]!.baseOffset) {
+      this.#ports.disk.syncDirectory(this.directory)
+    }
+    this.#recoveryPoint = this.#logEndOffset
+    this.#lastFlushMs = this.#ports.clock.monotonicMs()
+  }
+
+  /** Throws OFFSET_OUT_OF_RANGE. The first batch comes whole when `minOneMessage`. */
+  read(
+    startOffset: number,
+    maxBytes: number,
+    isolation: ReadIsolation,
+    minOneMessage: boolean,
+  ): LogRead {
+    if (startOffset < this.#logStartOffset || startOffset > this.#logEndOffset) {
+      throw offsetOutOfRange(startOffset, this.#logStartOffset, this.#logEndOffset)
+    }
+    const limit = this.#limitOf(isolation)
+    if (startOffset >= limit) return this.#readResult([], 0)
+    const hot = this.#tail.read(startOffset, limit, maxBytes, minOneMessage)
+    if (hot !== null) return this.#readResult(hot.chunks, hot.bytes)
+    const range = this.#guarded(() =>
+      findRange(this.#segments, { startOffset, limit, maxBytes, minOneMessage }),
+    )
+    if (range === null) return this.#readResult([], 0)
+    const { segment, position, bytes } = range
+    return {
+      ...this.#readResult([], bytes),
+      chunks: null,
+      materialize: async () => {
+        const target = Buffer.allocUnsafeSlow(bytes)
+        const got = await segment.file.readAsync(target, position)
+        return [target.subarray(0, got)]
+      },
+    }
+  }
+
+  #readResult(chunks: Buffer[], bytes: number): LogRead {
+    return {
+      highWatermark: this.#highWatermark,
+      lastStableOffset: this.#highWatermark,
+      logStartOffset: this.#logStartOffset,
+      logEndOffset: this.#logEndOffset,
+      abortedTransactions: null,
+      chunks,
+      bytes,
+      materialize: () => Promise.resolve(chunks),
+    }
+  }
+
+  #limitOf(isolation: ReadIsolation): number {
+    return isolation === 'log-end' ? this.#logEndOffset : this.#highWatermark
+  }
+
+  /** About how many bytes a read would give now; exact where the tail knows. */
+  readableBytes(fromOffset: number, isolation: ReadIsolation): number {
+    const limit = this.#limitOf(isolation)
+    if (fromOffset >= limit) return 0
+    return this.#tail.bytesBetween(fromOffset, limit) ?? Number.MAX_SAFE_INTEGER
+  }
+
+  setHighWatermark(offset: number): void {
+    this.#highWatermark = Math.min(Math.max(offset, this.#logStartOffset), this.#logEndOffset)
+  }
+
+  /** No effect below the current one; throws OFFSET_OUT_OF_RANGE above the high watermark. */
+  incrementLogStartOffset(offset: number): void {
+    if (offset <= this.#logStartOffset) return
+    if (offset > this.#highWatermark) {
+      throw offsetOutOfRange(offset, this.#logStartOffset, this.#highWatermark)
+    }
+    this.#logStartOffset = offset
+    this.#guarded(() => this.#epochs.truncateFromStart(offset))
+  }
+
+  endOffsetForEpoch(epoch: number): EpochEnd {
+    return this.#epochs.endOffsetFor(epoch, this.#logEndOffset)
+  }
+
+  assignEpochStartOffset(epoch: number, startOffset: number): void {
+    this.#guarded(() => this.#epochs.assign(epoch, startOffset))
+  }
+
+  /** The whole batch that holds `offset` goes; the log then ends at `offset`. */
+  truncateTo(offset: number): void {
+    assert(offset >= 0, `${this.directory}: truncation to ${offset}`)
+    if (offset >= this.#logEndOffset) {
+      this.#guarded(() => this.#epochs.truncateFromEnd(this.#logEndOffset))
+      return
+    }
+    if (offset <= this.#segments[0]!.baseOffset) {
+      this.truncateFullyAndStartAt(offset)
+      return
+    }
+    this.#tail.clear()
+    this.#guarded(() => {
+      while (this.#segments.length > 1 && this.#active.baseOffset >= offset) {
+        this.#segments.pop()!.markDeleted()()
+      }
+      this.#active.truncateTo(offset)
+      this.#epochs.truncateFromEnd(offset)
+      this.#removeSnapshotsAfter(offset)
+    })
+    this.#logEndOffset = offset
+    this.#logStartOffset = Math.min(this.#logStartOffset, offset)
+    this.#highWatermark = Math.min(this.#highWatermark, offset)
+    this.#recoveryPoint = Math.min(this.#recoveryPoint, offset)
+    this.#replayProducers()
+  }
+
+  truncateFullyAndStartAt(offset: number): void {
+    const { disk, clock } = this.#ports
+    this.#tail.clear()
+    this.#guarded(() => {
+      for (const segment of this.#segments) segment.markDeleted()()
+      this.#removeSnapshotsAfter(-1)
+      const segment = new Segment(disk, this.directory, offset, clock.wallMs())
+      segment.create()
+      this.#segments = [segment]
+      this.#epochs.clear()
+    })
+    this.#producers.clear()
+    this.#logStartOffset = offset
+    this.#logEndOffset = offset
+    this.#highWatermark = offset
+    this.#recoveryPoint = offset
+  }
+
+  #removeSnapshotsAfter(offset: number): void {
+    const { disk } = this.#ports
+    for (const { name } of disk.list(this.directory)) {
+      if (name.endsWith('.snapshot') && Number.parseInt(name, 10) > offset) {
+        disk.remove(`${this.directory}/${name}`)
+      }
+    }
+  }
+
+  /** From the batches that are left: a truncated producer may send its sequences again. */
+  #replayProducers(): void {
+    this.#producers.clear()
+    for (const segment of this.#segments) {
+      segment.scan(0, (buffer, at) => {
+        this.#producers.update(buffer, at)
+        return false
+      })
+    }
+  }
+
+  /** The first record at or after a time; null when there is none. */
+  offsetForTimestamp(timestamp: number): TimedOffset | null {
+    return this.#guarded(() => findTimestamp(this.#segments, timestamp, this.#logStartOffset))
+  }
+
+  /** The first record that carries the largest timestamp; null for an empty log. */
+  maxTimestampOffset(): TimedOffset | null {
+    const latest = Math.max(...this.#segments.map(({ maxTimestamp }) => maxTimestamp))
+    return latest < 0 ? null : this.offsetForTimestamp(latest)
+  }
+
+  expireProducers(nowMs: number, expirationMs: number): void {
+    this.#producers.expire(nowMs, expirationMs)
+  }
+
+  /**
+   * Removes what retention allows, oldest first; the returned functions remove the files. The log
+   * start moves before anything goes.
+   */
+  deleteOldSegments(nowMs: number): (() => void)[] {
+    return this.#guarded(() => {
+      const count = countDeletable(this.#segments, {
+        nowMs,
+        logStartOffset: this.#logStartOffset,
+        logEndOffset: this.#logEndOffset,
+        highWatermark: this.#highWatermark,
+        config: this.config,
+      })
+      if (count === 0) return []
+      if (count === this.#segments.length) this.#roll(this.#logEndOffset)
+      this.#logStartOffset = Math.max(this.#logStartOffset, this.#segments[count]!.baseOffset)
+      this.#epochs.truncateFromStart(this.#logStartOffset)
+      return this.#segments.splice(0, count).map((segment) => segment.markDeleted())
+    })
+  }
+
+  /** Flushed, with a snapshot of the producers: the next start needs no scan. */
+  close(): void {
+    this.#guarded(() => {
+      this.#active.finish()
+      this.#flush()
+      this.#writeSnapshot(this.#logEndOffset)
+      this.closeFiles()
+    })
+  }
+
+  /** Without flushing: the directory has failed, or the log is deleted. */
+  closeFiles(): void {
+    this.#tail.clear()
+    for (const segment of this.#segments) segment.close()
+  }
+
+  /** An error of the disk takes the directory offline and is told as KAFKA_STORAGE_ERROR. */
+  #guarded<T>(action: () => T): T {
+    try {
+      return action()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#ports.onDiskError(error)
+      throw new StorageError(StorageErrorCode.KAFKA_STORAGE_ERROR, error.message, error)
+    }
+  }
+}

@@ -1,0 +1,19 @@
+/** `partition.metadata`: the topic id, written before any record. */
+import type { Disk } from '../base/ports.ts'
+import { writeFileAtomically } from './checkpoints.ts'
+
+const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA'
+
+/** Null when there is none, or none that can be read. */
+export function readTopicId(disk: Disk, directory: string): string | null {
+  const path = `${directory}/partition.metadata`
+  if (!disk.exists(path)) return null
+  const match = /^version:\s*\d+\ntopic_id:\s*(\S{22})\s*$/.exec(disk.readFile(path).toString())
+  const topicId = match?.[1]
+  return topicId === undefined || topicId === ZERO_UUID ? null : topicId
+}
+
+export function writeTopicId(disk: Disk, directory: string, topicId: string): void {
+  const text = `version: 0\ntopic_id: ${topicId}`
+  writeFileAtomically(disk, `${directory}/partition.metadata`, text)
+}
