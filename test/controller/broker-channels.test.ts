@@ -194,7 +194,7 @@ test('a connection that breaks again and again is not tried without a pause', as
   assert.equal(peer.connections, 2)
 })
 
-test('what piles up for a silent broker is dropped at a limit, and it is told everything', async () => {
+test('what piles up for a silent broker is dropped at a limit', async () => {
   const peer = new Peer()
   peer.script.push('hold')
   peer.channels.add(broker(2))

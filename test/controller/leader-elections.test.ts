@@ -234,7 +234,7 @@ test('L14: a state of a newer controller is not overwritten', async () => {
   assert.equal(await cluster.state('t', 1), '(3,1,[3],1)')
 })
 
-test('a stored ISR that is newer than the cached one decides, on a leader failure too', async () => {
+test('a stored ISR that is newer than the cached one decides', async () => {
   const cluster = await ControllerCluster.start(4)
   await cluster.createTopic('t', { 0: [2, 3, 4], 1: [3, 2, 4] })
   // The leaders wrote their ISR themselves, as before 2.7; the notification is not there yet.
