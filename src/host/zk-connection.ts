@@ -14,6 +14,7 @@ import {
   type ZkErrorName,
   type ZkWatchEvent,
 } from '../zk/zk-client.ts'
+import { errorNameOf } from './zk-codes.ts'
 import { ZkLink } from './zk-link.ts'
 import { ServerRing } from './zk-server-ring.ts'
 import {
@@ -22,7 +23,6 @@ import {
   encodeConnectRequest,
   encodeRequest,
   encodeSetWatches,
-  errorNameOf,
   OP_CODES,
   type ReplyHeader,
   type SessionCredentials,

@@ -6,16 +6,18 @@ import { systemTransport } from '../../src/host/tcp.ts'
 import { ZkJsClient, type ZkJsOptions } from '../../src/host/zk-js.ts'
 import { parseConnectString } from '../../src/zk/connect-string.ts'
 import type { ZkClient } from '../../src/zk/zk-client.ts'
+import { startZkServer } from '../../src/zkserver/server.ts'
 import { SilentLoggers } from '../support/silent-loggers.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
-import { TEST_CREDENTIALS, type ZkHarness } from './zk-client-contract.ts'
+import { TEST_CREDENTIALS, type ZkHarness, zkClientContract } from './zk-client-contract.ts'
 
 const SESSION_TIMEOUT_MS = 4_000
 
 export interface Clients {
   make(connect: string, sessionTimeoutMs: number): ZkClient
   passwordOf(client: ZkClient): Buffer
+  readonly lacks?: NonNullable<ZkHarness['lacks']>
 }
 
 export function makeJsClient(options: ZkJsOptions): ZkJsClient {
@@ -43,6 +45,7 @@ export async function openSocketHarness(connect: string, clients: Clients): Prom
   const made: ZkClient[] = []
   const proxies = new Map<ZkClient, TcpProxy>()
   return {
+    ...(clients.lacks === undefined ? {} : { lacks: clients.lacks }),
     connect: async () => {
       const proxy = await TcpProxy.start(server!)
       const client = clients.make(`127.0.0.1:${proxy.port}${chroot}`, SESSION_TIMEOUT_MS)
@@ -62,12 +65,45 @@ export async function openSocketHarness(connect: string, clients: Clients): Prom
       proxies.get(client)?.heal()
     },
     close: async () => {
-      for (const client of made) await client.close()
+      // The native client blocks for a good-bye that a proxy in its own process cannot pass on.
+      for (const proxy of proxies.values()) proxy.breakAll('refuse')
+      for (const client of made) {
+        await until('disconnected', () => client.state !== 'connected')
+        await client.close()
+      }
       for (const proxy of proxies.values()) await proxy.close()
       await root.addAuth('digest', TEST_CREDENTIALS)
       await removeTree(root, chroot).finally(() => root.close())
     },
   }
+}
+
+/** The same, on an embedded server of its own. */
+export async function openEmbeddedHarness(clients: Clients): Promise<ZkHarness> {
+  const server = await startZkServer({
+    transport: systemTransport,
+    clock: systemClock,
+    loggers: new SilentLoggers(),
+    dataDir: null,
+    host: '127.0.0.1',
+    port: 0,
+    tickMs: 500,
+  })
+  const harness = await openSocketHarness(`127.0.0.1:${server.port}`, clients)
+  const close = () => harness.close().finally(() => server.close())
+  return { ...harness, close }
+}
+
+/** Both servers that are to be had: the real one only where the environment names one. */
+export function contractOnEachServer(name: string, clients: Clients, skip?: string): void {
+  const skipping = skip === undefined ? {} : { skip }
+  zkClientContract(`${name} on the embedded server`, () => openEmbeddedHarness(clients), skipping)
+  const real = process.env.ZOOKEEPER_CONNECT
+  zkClientContract(
+    `${name} on a real ZooKeeper`,
+    () => openSocketHarness(real ?? '', clients),
+    real === undefined ? { skip: 'ZOOKEEPER_CONNECT names none' } : skipping,
+  )
 }
 
 async function removeTree(client: ZkClient, path: string): Promise<void> {
