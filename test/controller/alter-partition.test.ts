@@ -188,6 +188,18 @@ test('the reply of our own write was lost: it counts as done', async () => {
   assert.equal(await cluster.state('t', 0), '(2,0,[2,3],1)')
 })
 
+test('no success is answered by a controller whose session fell into doubt meanwhile', async () => {
+  const { cluster, request } = await clusterWithTopic()
+  const { session } = cluster.broker(1)
+  const { multi } = session
+  session.multi = async (ops) => {
+    const result = await multi.call(session, ops)
+    session.isFenced = () => true
+    return result
+  }
+  assert.equal((await request(3)).errorCode, ErrorCode.NOT_CONTROLLER)
+})
+
 test('one partition in conflict does not hold up the others', async () => {
   const cluster = await ControllerCluster.start(3)
   const topicId = await cluster.createTopic('t', { 0: [2, 3], 1: [2, 3], 2: [2, 3] })
