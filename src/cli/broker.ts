@@ -11,7 +11,7 @@ import { WinstonLoggers } from '../host/logging.ts'
 import { systemRandom } from '../host/random.ts'
 import { systemTransport } from '../host/tcp.ts'
 import { ZkJsClient } from '../host/zk-js.ts'
-import { type CliIo, ExitError } from './cli-io.ts'
+import type { CliIo } from './cli-io.ts'
 import { reportReady, untilStopped } from './process-life.ts'
 import { collect, toolCommand } from './tool-command.ts'
 
@@ -24,11 +24,10 @@ export function brokerCommand(io: CliIo): Command {
   return toolCommand<Options>(io, {
     name: 'broker',
     description:
-      'One broker. Settings come from --override, the environment (KAFKA_LOG_DIRS is log.dirs), ' +
+      'One broker: broker [server.properties]. Settings come from --override, the environment (KAFKA_LOG_DIRS is log.dirs), ' +
       'and the properties file, in this order.',
     options: (command) => {
       command
-        .argument('[server.properties]', 'a Java properties file')
         .option('--override <key=value>', 'any setting, may be repeated', collect)
         .option('--log-format <format>', 'kafka or json', 'kafka')
     },
@@ -85,6 +84,7 @@ async function run(io: CliIo, options: Options, file: string | undefined): Promi
     const reason = error instanceof Error ? error : new Error(String(error))
     loggers.get('kafka.Kafka$').error('Exiting Kafka due to fatal exception', reason)
     io.stderr(`samsa broker: ${reason.message}\n`)
-    throw new ExitError(1)
+    // Sockets and sessions that are still open must not keep the process.
+    process.exit(1)
   }
 }
