@@ -160,23 +160,10 @@ export class Broker {
   }
 
   async #build(): Promise<Running> {
-    const { clock, random, loggers, transport } = this.#ports
+    const { clock, random, loggers } = this.#ports
     const config = this.#config
     // Bound first: a taken port is told at once, and the port is real when it is registered.
-    const sockets = new ListenerSockets(
-      transport,
-      clock,
-      loggers.get('kafka.network.SocketServer'),
-      {
-        maxRequestBytes: config['socket.request.max.bytes'],
-        connectionsMaxIdleMs: config['connections.max.idle.ms'],
-        maxConnections: config['max.connections'],
-        maxConnectionsPerIp: config['max.connections.per.ip'],
-      },
-    )
-    this.#undo.push(() => sockets.close())
-    const bound: ListenAddress[] = []
-    for (const address of listenAddresses(config)) bound.push(await sockets.listen(address))
+    const { sockets, bound } = await this.#bind()
     const endpoints = advertisedEndpoints(config, bound, this.#ports.hostName)
 
     const zk = await this.#connectZooKeeper()
@@ -226,6 +213,22 @@ export class Broker {
       services,
       metrics,
     }
+  }
+
+  async #bind(): Promise<{ sockets: ListenerSockets; bound: ListenAddress[] }> {
+    const { clock, loggers, transport } = this.#ports
+    const config = this.#config
+    const logger = loggers.get('kafka.network.SocketServer')
+    const sockets = new ListenerSockets(transport, clock, logger, {
+      maxRequestBytes: config['socket.request.max.bytes'],
+      connectionsMaxIdleMs: config['connections.max.idle.ms'],
+      maxConnections: config['max.connections'],
+      maxConnectionsPerIp: config['max.connections.per.ip'],
+    })
+    this.#undo.push(() => sockets.close())
+    const bound: ListenAddress[] = []
+    for (const address of listenAddresses(config)) bound.push(await sockets.listen(address))
+    return { sockets, bound }
   }
 
   async #connectZooKeeper(): Promise<ZkSession> {

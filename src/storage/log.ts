@@ -4,7 +4,7 @@
  * `appendAsFollower`; offsets move only after the write succeeded.
  */
 import { assert } from '../base/assert.ts'
-import { type Clock, type Disk, DiskError } from '../base/ports.ts'
+import { DiskError } from '../base/ports.ts'
 import {
   ATTRIBUTES_AT,
   readBaseOffset,
@@ -22,57 +22,13 @@ import { crc32c } from '../records/crc32c.ts'
 import { validateForAppend } from '../records/validate.ts'
 import type { EpochEnd, LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { LogConfig } from './log-config.ts'
-import { MemoryTail, type TailBudget } from './memory-tail.ts'
+import type { LoadedLog, LogAppend, LogPorts, LogRead, ReadIsolation } from './log-types.ts'
+import { MemoryTail } from './memory-tail.ts'
 import type { ProducerState } from './producer-state.ts'
 import { countDeletable } from './retention.ts'
 import { Segment, segmentName } from './segment.ts'
 import { findRange, findTimestamp, segmentIndexOf, type TimedOffset } from './segment-lookup.ts'
 import { offsetOutOfRange, StorageError, StorageErrorCode } from './storage-error.ts'
-
-/** How far a reader may see. */
-export type ReadIsolation = 'log-end' | 'high-watermark' | 'last-stable'
-
-export interface LogAppend {
-  readonly firstOffset: number
-  /** Inclusive; the offset before the first when nothing was appended. */
-  readonly lastOffset: number
-  readonly logAppendTimeMs: number
-  readonly logStartOffset: number
-  readonly duplicate: boolean
-}
-
-export interface LogRead {
-  readonly highWatermark: number
-  readonly lastStableOffset: number
-  readonly logStartOffset: number
-  readonly logEndOffset: number
-  readonly abortedTransactions: null
-  /** Null: the bytes are in a file, ask `materialize`. */
-  readonly chunks: Buffer[] | null
-  readonly bytes: number
-  materialize(): Promise<Buffer[]>
-}
-
-export interface LogPorts {
-  readonly disk: Disk
-  readonly clock: Clock
-  readonly tailBudget: TailBudget
-  /** Told of every error of the disk; the directory is then offline. */
-  readonly onDiskError: (cause: unknown) => void
-}
-
-/** What the loader found. */
-export interface LoadedLog {
-  readonly directory: string
-  readonly topicId: string | null
-  readonly segments: Segment[]
-  readonly epochs: LeaderEpochCache
-  readonly producers: ProducerState
-  readonly logStartOffset: number
-  readonly logEndOffset: number
-  readonly recoveryPoint: number
-  readonly highWatermark: number
-}
 
 export class Log {
   readonly directory: string
