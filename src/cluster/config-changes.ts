@@ -1,7 +1,8 @@
 /**
- * Hears of changed settings: sequential znodes under `/config/changes` name the entity, whose znode is
- * then read anew by the listener. Notifications are handled in order, each once per life of a broker,
- * and removed when they are older than 15 minutes (Kafka's `ZkNodeChangeNotificationListener`).
+ * Hears of changed settings: sequential znodes under `/config/changes` name the entity, whose znode
+ * is then read anew by the listener. Notifications are handled in order, each once per life of a
+ * broker, and removed when they are older than 15 minutes (Kafka's
+ * `ZkNodeChangeNotificationListener`).
  */
 import type { Clock, Logger } from '../base/ports.ts'
 import { SerialQueue } from '../base/serial-queue.ts'

@@ -5,8 +5,8 @@
  * KAFKA-7165), or another's: the session of a process that died just now, which is waited for, or a
  * living broker with the same id. Kafka gives up at once in both of the last cases.
  *
- * The own znode stays watched: when it vanishes while the session lives, or the foreign one that kept
- * us out does, `onMissing` asks for a new registration.
+ * The own znode stays watched: when it vanishes while the session lives, or the foreign one that
+ * kept us out does, `onMissing` asks for a new registration.
  */
 import type { Clock, Logger } from '../base/ports.ts'
 import { isZkError, ZkError, type ZkOperations, type ZkStat } from '../zk/zk-client.ts'
@@ -91,8 +91,8 @@ export class Registration {
   }
 
   /**
-   * Registers in the current session; resolves with the broker epoch. Waits for a znode that another
-   * session owns until that session must have ended, then rejects with `RegistrationError`.
+   * Registers in the current session; resolves with the broker epoch. Waits for a znode that
+   * another session owns until that session must have ended, then rejects with `RegistrationError`.
    */
   async register(): Promise<number> {
     const { clock, logger, zk } = this.#ports

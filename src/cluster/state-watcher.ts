@@ -1,8 +1,9 @@
 /**
- * The healing path of a leadership change: watches the state znode of every partition that this broker
- * hosts, and on each change reads it again and hands over what it says. A watch says "look again",
- * nothing more; what is read may be older or newer than what the controller pushed, and whoever gets it
- * must not mind. Reads are bounded in number, so that thousands of partitions do not flood ZooKeeper.
+ * The healing path of a leadership change: watches the state znode of every partition that this
+ * broker hosts, and on each change reads it again and hands over what it says. A watch says "look
+ * again", nothing more; what is read may be older or newer than what the controller pushed, and
+ * whoever gets it must not mind. Reads are bounded in number, so that thousands of partitions do
+ * not flood ZooKeeper.
  */
 import type { Clock, Logger } from '../base/ports.ts'
 import { type TopicPartition, TopicPartitionMap } from '../base/topic-partition.ts'

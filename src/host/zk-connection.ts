@@ -1,8 +1,8 @@
 /**
  * One ZooKeeper session on the wire: finds a server, keeps the session attached to it through
  * reconnections, and sends requests in order. Requests that were sent when the connection broke
- * reject with CONNECTION_LOSS; those that were not wait for the next connection, and reject when the
- * session ends. Every request is called back exactly once.
+ * reject with CONNECTION_LOSS; those that were not wait for the next connection, and reject when
+ * the session ends. Every request is called back exactly once.
  */
 
 import type { Clock, Logger, Random, Transport } from '../base/ports.ts'

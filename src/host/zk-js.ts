@@ -1,8 +1,8 @@
 /**
  * The production ZooKeeper client: the wire format is that of `node-zookeeper-client`, the
  * connection is ours, because that package never times out a silent server and never tells queued
- * requests of an expiry (`zk-link.ts`, `zk-connection.ts`). Knows the chroot: callers see paths below
- * it.
+ * requests of an expiry (`zk-link.ts`, `zk-connection.ts`). Knows the chroot: callers see paths
+ * below it.
  */
 
 import type { Clock, Logger, Random, Transport } from '../base/ports.ts'

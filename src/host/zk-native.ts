@@ -1,9 +1,10 @@
 /**
- * A ZooKeeper client over the native package `zookeeper` (the Apache C client): for observers, so that
- * what is shown and checked does not pass through the code that is being checked. The package is
- * optional and compiled for one major version of Node; where it does not load, `loadNativeZooKeeper`
- * says why in one line. It has no `multi`, writes neither null data nor access control lists at
- * creation (UNIMPLEMENTED), and an instance must never be touched again after its close.
+ * A ZooKeeper client over the native package `zookeeper` (the Apache C client): for observers, so
+ * that what is shown and checked does not pass through the code that is being checked. The package
+ * is optional and compiled for one major version of Node; where it does not load,
+ * `loadNativeZooKeeper` says why in one line. It has no `multi`, writes neither null data nor
+ * access control lists at creation (UNIMPLEMENTED), and an instance must never be touched again
+ * after its close.
  */
 
 import type { Clock } from '../base/ports.ts'
@@ -66,7 +67,9 @@ interface NativeAcl {
   readonly auth: string
 }
 
-/** The methods of the package that are used; each returns 0, or a code and then never calls back. */
+/**
+ * The methods of the package that are used; each returns 0, or a code and then never calls back.
+ */
 interface NativeInstance {
   readonly client_id: string
   readonly client_password: string

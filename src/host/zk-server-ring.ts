@@ -1,4 +1,6 @@
-/** Which server to try next: all in turn from a random start, with a growing pause between rounds. */
+/**
+ * Which server to try next: all in turn from a random start, with a growing pause between rounds.
+ */
 
 import type { Random } from '../base/ports.ts'
 import type { ZkServerAddress } from '../zk/connect-string.ts'

@@ -1,6 +1,6 @@
 /**
- * ZooKeeper's wire format by the jute classes of `node-zookeeper-client`, behind plain values. Paths
- * here are absolute. Decoders throw on malformed bytes; whoever calls drops the connection.
+ * ZooKeeper's wire format by the jute classes of `node-zookeeper-client`, behind plain values.
+ * Paths here are absolute. Decoders throw on malformed bytes; whoever calls drops the connection.
  */
 
 import jute, {

@@ -1,8 +1,8 @@
 /**
- * Tells whether a session may be presumed alive: there is a live client, and the newest request that
- * was answered had been sent less than the session timeout ago. `isFenced` computes it at the moment
- * of the question; listeners hear of it at the moment the timeout passes, or shortly after the
- * session answered again.
+ * Tells whether a session may be presumed alive: there is a live client, and the newest request
+ * that was answered had been sent less than the session timeout ago. `isFenced` computes it at the
+ * moment of the question; listeners hear of it at the moment the timeout passes, or shortly after
+ * the session answered again.
  */
 
 import type { Clock } from '../base/ports.ts'

@@ -68,7 +68,10 @@ export type ZkCreateMode =
   | 'persistent-sequential'
   | 'ephemeral-sequential'
 
-/** `expired`, `closed` and `auth-failed` are final. `suspended`: connection lost, session perhaps alive. */
+/**
+ * `expired`, `closed` and `auth-failed` are final. `suspended`: connection lost, session perhaps
+ * alive.
+ */
 export type ZkClientState =
   | 'connecting'
   | 'connected'
@@ -136,7 +139,10 @@ export interface ZkOperations {
   children(path: string, watcher?: ZkWatcher): Promise<{ children: string[]; stat: ZkStat }>
   set(path: string, data: Buffer | null, version: number): Promise<ZkStat>
   delete(path: string, version: number): Promise<void>
-  /** Rejects only when no answer came (CONNECTION_LOSS, SESSION_EXPIRED); UNIMPLEMENTED on the native client. */
+  /**
+   * Rejects only when no answer came (CONNECTION_LOSS, SESSION_EXPIRED); UNIMPLEMENTED on the
+   * native client.
+   */
   multi(ops: readonly ZkOp[]): Promise<ZkMultiResult>
   getAcl(path: string): Promise<{ acl: ZkAcl[]; stat: ZkStat }>
   setAcl(path: string, acl: readonly ZkAcl[], version: number): Promise<ZkStat>

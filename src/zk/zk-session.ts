@@ -1,14 +1,15 @@
 /**
  * The one ZooKeeper session of a broker, across expiries: when a client dies with its session, all
  * `onSessionExpired` handlers are awaited, then a new client is made, then the `onNewSession`
- * handlers are told. The cycles run one after the other, however fast sessions expire; a handler that
- * throws does not stop the others (Kafka's `ZooKeeperClient`).
+ * handlers are told. The cycles run one after the other, however fast sessions expire; a handler
+ * that throws does not stop the others (Kafka's `ZooKeeperClient`).
  *
- * Operations retry CONNECTION_LOSS without limit once the connection is back; everything else is the
- * caller's, SESSION_EXPIRED included: an operation never crosses from one session to the next.
+ * Operations retry CONNECTION_LOSS without limit once the connection is back; everything else is
+ * the caller's, SESSION_EXPIRED included: an operation never crosses from one session to the next.
  *
- * Fencing: without proof of life for the session timeout, by the monotonic clock, the session counts
- * as lost although the server may never have said so. The same session answering again lifts it.
+ * Fencing: without proof of life for the session timeout, by the monotonic clock, the session
+ * counts as lost although the server may never have said so. The same session answering again lifts
+ * it.
  */
 
 import type { Clock, Logger } from '../base/ports.ts'
@@ -39,6 +40,10 @@ export interface ZkSessionPorts {
 export interface ZkSessionOptions {
   /** `zookeeper.max.in.flight.requests`. */
   readonly maxInFlight?: number
+  /** Every state of every client, for `SessionExpireListener` metrics. */
+  readonly onState?: (state: ZkClientState) => void
+  /** How long each request took on the wire, lost ones too, for `ZooKeeperRequestLatencyMs`. */
+  readonly onRequest?: (latencyMs: number) => void
 }
 
 /** The session could not be established at the start. */
@@ -59,6 +64,7 @@ const REPEATED_LOSS_DELAY_MS = 100
 
 export class ZkSession implements ZkOperations {
   readonly #ports: ZkSessionPorts
+  readonly #options: ZkSessionOptions
   readonly #inFlight: InFlightLimit
   readonly #fence: SessionFence
   readonly #expiredHandlers: HandlerList
@@ -71,6 +77,7 @@ export class ZkSession implements ZkOperations {
 
   constructor(ports: ZkSessionPorts, options: ZkSessionOptions = {}) {
     this.#ports = ports
+    this.#options = options
     this.#inFlight = new InFlightLimit(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT)
     this.#fence = new SessionFence(ports.clock)
     this.#expiredHandlers = new HandlerList(ports.logger, 'session expiry')
@@ -194,6 +201,8 @@ export class ZkSession implements ZkOperations {
       }
       this.#client = client
       this.#fence.watch(client)
+      const { onState } = this.#options
+      if (onState !== undefined) client.onState(onState)
       const cause = await this.#untilConnected(client)
       if (this.#closed) return null
       if (cause === null) return client
@@ -278,10 +287,13 @@ export class ZkSession implements ZkOperations {
     for (let losses = 0; ; losses++) {
       const cause = await this.#untilConnected(client)
       if (cause !== null) throw new ZkError(errorAfter(cause), path)
+      const sentAtMs = this.#ports.clock.monotonicMs()
       try {
         return await operation(client)
       } catch (error) {
         if (!isZkError(error, 'CONNECTION_LOSS')) throw error
+      } finally {
+        this.#options.onRequest?.(this.#ports.clock.monotonicMs() - sentAtMs)
       }
       if (losses > 0) await this.#pause(REPEATED_LOSS_DELAY_MS)
     }

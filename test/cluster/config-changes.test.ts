@@ -28,7 +28,7 @@ async function open() {
   return { t, changes, make, seen, failing, tell }
 }
 
-test('what is there is handled at the start, what comes is handled as it comes, in order', async () => {
+test('what is there is handled at the start, what comes as it comes, in order', async () => {
   const { t, changes, seen, tell } = await open()
   await tell('a', 'b')
   changes.scan()

@@ -178,7 +178,7 @@ test('a session that ends while the stale znode is waited for ends the wait', as
   await assert.rejects(registering, (error) => isZkError(error, 'SESSION_EXPIRED'))
 })
 
-test('an address that another broker has registered is a clear error, our own is none', async () => {
+test('an address that another broker registered is a clear error, our own is none', async () => {
   const { t, registration } = await open()
   await registration.register()
   await registration.checkEndpoints()

@@ -456,7 +456,7 @@ function sessionTests(bench: Bench): void {
     await assert.rejects(client.exists('/e'), named('SESSION_EXPIRED'))
   })
 
-  test('an expired session: final state, ephemerals gone, watches dead, requests rejected', async () => {
+  test('an expired session is final: no ephemerals, no watches, no answers', async () => {
     const { client, harness } = bench
     const other = await harness.connect()
     let calls = 0

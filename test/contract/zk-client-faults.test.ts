@@ -1,6 +1,6 @@
 /**
- * The production client against servers that misbehave, on a clock that moves when told. Cases A to H
- * are those in which the package that it replaces the connection of does wrong.
+ * The production client against servers that misbehave, on a clock that moves when told. Cases A to
+ * H are those in which the package that it replaces the connection of does wrong.
  */
 
 import assert from 'node:assert/strict'
@@ -132,7 +132,7 @@ test('B: half a frame and then nothing counts as silence from its last byte', as
   assert.equal(t.client.state, 'suspended')
 })
 
-test('B: after a stall of the event loop what lies in the socket is read before it is judged', async () => {
+test('B: after a stall, what lies in the socket is read before the server is judged', async () => {
   const t = new Bench()
   await t.connected()
   const { connections } = t.servers
@@ -209,7 +209,7 @@ test('C: a server that accepts and says nothing is given up for the next one', a
   assert.equal(t.servers.connections.filter(({ isDestroyed }) => isDestroyed).length, 2)
 })
 
-test('refused by all servers, it pauses, a little longer each round, never over a second', async () => {
+test('refused by all servers, it pauses a little longer each round, up to a second', async () => {
   const t = new Bench({ connect: 'a:1,b:2' })
   t.servers.mode = 'refuse'
   await settlePromises()
@@ -309,7 +309,7 @@ test('E: half a frame of the last connection does not poison the next one', asyn
   assert.equal((await again).data?.toString(), 'x')
 })
 
-test('F: what was in flight is lost, what was not yet sent is sent on the next connection', async () => {
+test('F: what was in flight is lost, what was not goes out on the next connection', async () => {
   const t = new Bench()
   await t.connected()
   const lost = t.client.create('/lost', null, 'ephemeral')
@@ -444,7 +444,7 @@ test('credentials are sent with every connection; a refusal is final', async () 
   await assert.rejects(read, named('AUTH_FAILED'))
 })
 
-test('an answer out of order, a malformed answer and an impossible size drop the connection', async () => {
+test('answers out of order, malformed or of impossible size drop the connection', async () => {
   const garbage: ((t: Bench) => Promise<void>)[] = [
     (t) => t.server.reply(77, { kind: 'none' }),
     (t) => t.server.sendRaw(Buffer.of(0xff, 0xff, 0xff, 0xff)),

@@ -85,7 +85,7 @@ test('a short outage costs neither the session nor an operation', async () => {
   })
 })
 
-test('half an answer and then nothing: the operation comes through on another connection', async () => {
+test('half an answer and then nothing: the operation goes on another connection', async () => {
   await withSession(1_000, async ({ session, proxy }) => {
     await session.create('/a', Buffer.alloc(100_000, 1), 'persistent')
     const accepted = proxy.accepted

@@ -1,6 +1,6 @@
 /**
- * A TCP proxy on the loopback that misbehaves when told: breaks connections, refuses them, accepts and
- * says nothing, falls silent, stops in the middle of what the server says.
+ * A TCP proxy on the loopback that misbehaves when told: breaks connections, refuses them, accepts
+ * and says nothing, falls silent, stops in the middle of what the server says.
  */
 
 import net from 'node:net'

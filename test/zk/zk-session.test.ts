@@ -93,7 +93,7 @@ test('a request that loses the connection every time does not spin', async () =>
   assert.notEqual(await read, null)
 })
 
-test('expiry: expired handlers are awaited, then the client is made, then new session handlers', async () => {
+test('expiry: its handlers are awaited before the new client, the others told after', async () => {
   const t = new Bench()
   await t.start()
   const first = t.session.sessionId
@@ -218,7 +218,7 @@ test('a client that cannot be made is tried again every second', async () => {
   assert.equal(t.session.state, 'connected')
 })
 
-test('an authentication failure after the start leads to a new session a second later', async () => {
+test('after an authentication failure there is a new session a second later', async () => {
   const t = new Bench()
   await t.start()
   t.session.onSessionExpired(async () => {
@@ -312,7 +312,7 @@ test('close while disconnected, in a handler, and between two sessions', async (
   assert.equal(between.failures, left)
 })
 
-test('no more than the allowed number of requests is in flight, the others wait in order', async () => {
+test('so many requests are in flight as allowed, the others wait in order', async () => {
   const t = new Bench({ maxInFlight: 2 })
   await t.start()
   const { client } = t
@@ -335,7 +335,23 @@ test('no more than the allowed number of requests is in flight, the others wait 
   assert.equal((await Promise.all(reads)).length, 4)
 })
 
-test('a silent server fences the session after exactly the timeout, an answer lifts it', async () => {
+test('states of all clients and times of all requests are told for the metrics', async () => {
+  const states: string[] = []
+  const latencies: number[] = []
+  const t = new Bench({
+    onState: (state) => states.push(state),
+    onRequest: (latencyMs) => latencies.push(latencyMs),
+  })
+  await t.start()
+  await t.session.exists('/')
+  await assert.rejects(t.session.get('/none'))
+  await t.expire()
+  await t.session.close()
+  assert.deepEqual(states, ['connected', 'suspended', 'expired', 'connected', 'closed'])
+  assert.deepEqual(latencies, [0, 0])
+})
+
+test('a silent server fences after exactly the timeout, an answer lifts it', async () => {
   const t = new Bench()
   await t.start()
   const edges: string[] = []

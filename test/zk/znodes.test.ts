@@ -120,7 +120,8 @@ test('registrations of older brokers are understood', () => {
   assert.equal(second.rack, null)
   const lower = accepts(
     decodeBrokerRegistration,
-    '{"version":4,"jmx_port":-1,"endpoints":["x://:1"],"listener_security_protocol_map":{"X":"SASL_SSL"}}',
+    '{"version":4,"jmx_port":-1,"endpoints":["x://:1"],' +
+      '"listener_security_protocol_map":{"X":"SASL_SSL"}}',
   )
   assert.deepEqual(lower.endpoints, [{ listener: 'X', host: '', port: 1, securityProtocol: 3 }])
   const later = accepts(
