@@ -7,7 +7,7 @@ import { type Checker, type FinalState, Violation } from './checkers/checker.ts'
 import { ControllerEpochs } from './checkers/controller-epochs.ts'
 import { HighWatermark } from './checkers/high-watermark.ts'
 import { LeaderEpochs } from './checkers/leader-epochs.ts'
-import { complaints } from './checkers/liveness.ts'
+import { complaints, leftovers } from './checkers/liveness.ts'
 import { OneOffsetOneValue } from './checkers/one-offset-one-value.ts'
 import { ZnodeShapes } from './checkers/znode-shapes.ts'
 import { ZnodeHistory } from './history.ts'
@@ -207,10 +207,10 @@ test('I8: states that cannot be', () => {
 
 test('I10: what is still wrong is named', () => {
   const feeder = new Feeder({})
-  const look = () => complaints(feeder.history, [AT], [0, 1]).join('; ')
+  const look = () => complaints(feeder.history, ['t'], [0, 1]).join('; ')
   assert.equal(
     look(),
-    'broker 0 not registered; broker 1 not registered; no controller; t-0 has no state',
+    'broker 0 not registered; broker 1 not registered; no controller; t does not exist',
   )
   for (const path of ['/brokers/ids/0', '/brokers/ids/1', '/controller']) feeder.put(path, '{}')
   feeder.put('/brokers/topics/t', '{"partitions":{"0":[0,1]}}')
@@ -218,4 +218,10 @@ test('I10: what is still wrong is named', () => {
   assert.equal(look(), 't-0 has no leader; t-0: 1 not in ISR [0]')
   feeder.state({ leader: 0, isr: [1, 0] })
   assert.equal(look(), '')
+  feeder.put('/brokers/topics/t', '{"partitions":{"0":[0,1]},"adding_replicas":{"0":[1]}}')
+  assert.equal(look(), 't is still being reassigned')
+  feeder.put('/admin/delete_topics/t', '')
+  feeder.put('/admin/reassign_partitions', '')
+  assert.ok(look().endsWith('t is still to be deleted; a reassignment is still asked for'))
+  assert.deepEqual(leftovers(feeder.history, ['u']), ['t is still there'])
 })

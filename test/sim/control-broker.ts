@@ -33,7 +33,9 @@ import { BROKER_PORT, hostOf, type SimBroker, type SimBrokerPorts } from './sim-
 
 interface Role {
   readonly topicId: string
-  readonly replicas: readonly number[]
+  replicas: readonly number[]
+  /** The leader epoch with which `replicas` came: a watch brings newer epochs, but no replicas. */
+  replicasEpoch: number
   leader: number
   leaderEpoch: number
   partitionEpoch: number
@@ -183,10 +185,21 @@ export class ControlBroker implements SimBroker {
         const at = { topic: topicName, partition: state.partitionIndex }
         const { replicas } = state
         if (this.#roles.get(at.topic, at.partition)?.topicId !== topicId) {
-          const none = { leader: -1, leaderEpoch: -1, partitionEpoch: -1, isr: [] }
+          const none = {
+            leader: -1,
+            leaderEpoch: -1,
+            replicasEpoch: -1,
+            partitionEpoch: -1,
+            isr: [],
+          }
           const role: Role = { topicId, replicas, ...none, isProposing: false }
           this.#roles.set(at.topic, at.partition, role)
           this.#watcher.watch(at)
+        }
+        const role = this.#roles.get(at.topic, at.partition)
+        if (role !== undefined && state.leaderEpoch >= role.replicasEpoch) {
+          role.replicas = replicas
+          role.replicasEpoch = state.leaderEpoch
         }
         const errorCode = this.#apply(at, state) ? ErrorCode.NONE : ErrorCode.STALE_CONTROLLER_EPOCH
         return { partitionIndex: at.partition, errorCode }
@@ -230,7 +243,8 @@ export class ControlBroker implements SimBroker {
     clock.after(random.nextInt(2 * PROPOSE_EVERY_MS), () => {
       if (this.#isStopped) return
       for (const [{ topic, partition }, role] of this.#roles.entries()) {
-        if (role.leader === this.#id && !role.isProposing && !this.#zk.isFenced()) {
+        const isUpToDate = role.replicasEpoch === role.leaderEpoch && !this.#zk.isFenced()
+        if (role.leader === this.#id && isUpToDate && !role.isProposing) {
           void this.#propose(topic, partition, role)
         }
       }

@@ -1,52 +1,45 @@
 /** Controllers, registrations and partition states under every fault, without data. */
 
 import assert from 'node:assert/strict'
-import { TopicStore } from '../../src/cluster/topic-store.ts'
-import { ZkSession } from '../../src/zk/zk-session.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
-import { SilentLoggers } from '../support/silent-loggers.ts'
 import { ControlBroker } from './control-broker.ts'
+import { Operator } from './operator.ts'
 import { SimProcess } from './sim-process.ts'
 import { type Simulation, simulate } from './simulate.ts'
 
-const TOPICS = ['a', 'b', 'c']
-const PARTITIONS = 2
-
-async function createTopics(t: Simulation, random: SeededRandom): Promise<void> {
-  const process = new SimProcess(t.world, 'admin-tool')
-  const zk = new ZkSession({
-    connect: () => t.zookeeper.clientFor(process, random, 6000),
-    clock: process.clock,
-    logger: new SilentLoggers().get('session'),
-  })
-  await t.world.settle(zk.start(10_000), 20_000, 'the session')
-  const store = new TopicStore(zk, random)
-  for (const name of TOPICS) {
-    const assignment = new Map<number, number[]>()
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      assignment.set(partition, [partition % 3, (partition + 1) % 3, (partition + 2) % 3])
-    }
-    const topic = { name, assignment, config: new Map() }
-    await t.world.settle(store.createTopic(topic), 10_000, 'the creation')
-    t.expectTopic(name, PARTITIONS)
-  }
-  await t.world.settle(zk.close(), 5000, 'close')
-}
+const BROKERS = 4
+const FIRST_TOPICS = 3
 
 /** Throws what a checker found. */
-export async function runControlPlane(seed: number, durationMs = 60_000): Promise<Simulation> {
+export async function runControlPlane(
+  seed: number,
+  durationMs = 60_000,
+  deletesWhileMoving = false,
+): Promise<Simulation> {
   const t = await simulate({
     seed,
-    brokers: 3,
+    brokers: BROKERS,
     createBroker: (ports, settings) => new ControlBroker(ports, settings),
   })
   try {
-    await createTopics(t, new SeededRandom(seed))
-    await t.settle()
+    const process = new SimProcess(t.world, 'operator')
+    const random = new SeededRandom(seed)
+    const { brokerIds } = t.cluster
+    const operator = new Operator(t.zookeeper, process, random, brokerIds, {
+      everyMs: 4000,
+      deletesWhileMoving,
+    })
+    await t.finish(operator.start(), 'the session of the operator')
+    for (let i = 0; i < FIRST_TOPICS; i++) {
+      await t.finish(operator.createTopic(2), 'the creation of a topic')
+    }
     const faults = t.startFaults({ brokersAwayMax: 2 })
+    const work = operator.work()
     await t.runFor(durationMs)
     faults.heal()
-    await t.untilHealthy()
+    operator.stop()
+    await t.finish(work, 'the work of the operator')
+    await t.untilHealthy(operator.topics)
     assert.ok(faults.count > 0, 'no fault happened')
     return t
   } finally {

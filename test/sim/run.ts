@@ -1,14 +1,15 @@
 /**
  * Simulations from the command line. A seed replays a run exactly.
  *
- *     node test/sim/run.ts --seed 4711              one run, with its trace when it fails
+ *     node test/sim/run.ts --seed 4711              one run
+ *     node test/sim/run.ts --seed 4711 --trace      and all that happened, when it fails
  *     node test/sim/run.ts --seed 1 --count 500     many; the failing seeds and why
  *     node test/sim/run.ts control-plane --seed 1   without data, and a hundred times faster
  */
 
 import { parseArgs } from 'node:util'
 import { runControlPlane } from './control-plane.ts'
-import type { Simulation } from './simulate.ts'
+import { type Simulation, SimulationError } from './simulate.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -16,6 +17,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '60' },
+    trace: { type: 'boolean', default: false },
   },
 })
 
@@ -23,7 +25,8 @@ type Scenario = (seed: number, durationMs: number) => Promise<Simulation>
 
 async function scenario(name: string): Promise<Scenario> {
   if (name === 'control-plane') return runControlPlane
-  throw new Error(`no scenario ${name}: control-plane`)
+  if (name === 'deletions') return (seed, durationMs) => runControlPlane(seed, durationMs, true)
+  throw new Error(`no scenario ${name}: control-plane, deletions`)
 }
 
 const run = await scenario(positionals[0] ?? 'control-plane')
@@ -36,8 +39,10 @@ for (let seed = first; seed < first + count; seed++) {
     events += (await run(seed, Number(values.seconds) * 1000)).world.eventCount
   } catch (error) {
     failures += 1
-    const { message } = error as Error
-    console.log(count === 1 ? message : message.split('\n', 1)[0])
+    const isTold = error instanceof SimulationError
+    if (isTold && values.trace) console.log(error.trace.join('\n'))
+    if (isTold && count > 1) console.log(error.summary)
+    else console.log((error as Error).message)
   }
 }
 const msEach = Math.round((performance.now() - startMs) / count)

@@ -16,7 +16,7 @@ import { Violation } from './checkers/checker.ts'
 import { ControllerEpochs } from './checkers/controller-epochs.ts'
 import { HighWatermark } from './checkers/high-watermark.ts'
 import { LeaderEpochs } from './checkers/leader-epochs.ts'
-import { complaints } from './checkers/liveness.ts'
+import { complaints, leftovers } from './checkers/liveness.ts'
 import { OneOffsetOneValue } from './checkers/one-offset-one-value.ts'
 import { parseState } from './checkers/partition-state.ts'
 import { ZnodeShapes } from './checkers/znode-shapes.ts'
@@ -72,6 +72,20 @@ const SETTLE_MS_MAX = 30_000
 const CALL_MS_MAX = 30_000
 const POLL_MS = 50
 
+/** What went wrong, and all that led to it. */
+export class SimulationError extends Error {
+  readonly summary: string
+  readonly trace: readonly string[]
+
+  constructor(summary: string, trace: readonly string[], stack: string) {
+    const last = trace.slice(-40).join('\n')
+    super(`${summary}\n${stack}\nLast lines of the trace:\n${last}`)
+    this.name = 'SimulationError'
+    this.summary = summary
+    this.trace = trace
+  }
+}
+
 export async function simulate(options: SimulateOptions): Promise<Simulation> {
   const simulation = new Simulation(options)
   await simulation.start()
@@ -115,6 +129,10 @@ export class Simulation {
       new ZnodeShapes(),
     ]
     for (const checker of this.#checkers) this.#watch(checker)
+    this.zookeeper.history.onChange(({ kind, path, data, version }) => {
+      const content = data === null ? '' : ` ${String(data)}`
+      this.trace.say('znode', `${kind} ${path} v${version}${content}`)
+    })
     this.#admin = this.#client('admin')
   }
 
@@ -133,7 +151,7 @@ export class Simulation {
     const configs = [['min.insync.replicas', String(minInSyncReplicas)]] as const
     const topic = { name, partitions, replicationFactor: replicas, configs }
     this.expectTopic(name, partitions)
-    await this.#call(this.#admin.admin.createTopics([topic]), 'the creation of the topic')
+    await this.finish(this.#admin.admin.createTopics([topic]), 'the creation of the topic')
     await this.settle()
   }
 
@@ -146,12 +164,12 @@ export class Simulation {
 
   /** Acknowledged by all, with retries of what was refused. */
   async produce(topic: string, partition: number, value: string): Promise<void> {
-    await this.#call(this.#produceSurely({ topic, partition }, value), `produce ${value}`)
+    await this.finish(this.#produceSurely({ topic, partition }, value), `produce ${value}`)
   }
 
   /** All values that the leader serves. */
   async consume(topic: string, partition: number): Promise<string[]> {
-    const records = await this.#call(this.#readAll({ topic, partition }), 'consume')
+    const records = await this.finish(this.#readAll({ topic, partition }), 'consume')
     return records.map(({ value }) => value)
   }
 
@@ -202,11 +220,11 @@ export class Simulation {
   /** Until every partition has a leader and all its live replicas in the ISR. */
   async settle(timeoutMs = SETTLE_MS_MAX): Promise<void> {
     const live = this.cluster.brokerIds.filter((id) => this.cluster.isRunning(id))
-    const isWell = () => {
-      const found = complaints(this.zookeeper.history, this.#partitions, live)
-      return found.every((each) => this.#isExcused(each))
-    }
-    await this.#until(isWell, timeoutMs, () => this.#complaints(live))
+    const look = () =>
+      complaints(this.zookeeper.history, this.#topics(), live).filter(
+        (each) => !this.#isExcused(each),
+      )
+    await this.#until(() => look().length === 0, timeoutMs, look)
   }
 
   /** Producers, consumers and faults for a while; then everything must be well, and all is checked. */
@@ -236,10 +254,19 @@ export class Simulation {
   }
 
   /** Everybody registered, one controller, a leader for each partition and its full ISR. */
-  async untilHealthy(): Promise<void> {
-    const { brokerIds } = this.cluster
-    const isWell = () => this.#complaints(brokerIds).length === 0
-    await this.#until(isWell, HEAL_MS_MAX, () => this.#complaints(brokerIds))
+  async untilHealthy(topics: Iterable<string> = this.#topics()): Promise<void> {
+    const { history } = this.zookeeper
+    const expected = [...topics]
+    const look = () => [
+      ...complaints(history, expected, this.cluster.brokerIds),
+      ...leftovers(history, expected),
+    ]
+    await this.#until(() => look().length === 0, HEAL_MS_MAX, look)
+  }
+
+  /** Runs until the promise is settled. */
+  finish<T>(promise: Promise<T>, what: string): Promise<T> {
+    return this.#explain(() => this.world.settle(promise, CALL_MS_MAX, what))
   }
 
   /** All replicas are to be in sync and nobody producing. */
@@ -306,8 +333,8 @@ export class Simulation {
     return true
   }
 
-  #complaints(brokerIds: readonly number[]): string[] {
-    return complaints(this.zookeeper.history, this.#partitions, brokerIds)
+  #topics(): Set<string> {
+    return new Set(this.#partitions.map(({ topic }) => topic))
   }
 
   /** Replicas on brokers that are down cannot be in an ISR. */
@@ -351,21 +378,15 @@ export class Simulation {
     return client
   }
 
-  #call<T>(promise: Promise<T>, what: string): Promise<T> {
-    return this.#explain(() => this.world.settle(promise, CALL_MS_MAX, what))
-  }
-
-  /** Puts the seed, the time and what was said last beside an error. */
+  /** Puts the seed, the time and the trace beside an error. */
   async #explain<T>(action: () => Promise<T>): Promise<T> {
     try {
       return await action()
     } catch (error) {
+      if (error instanceof SimulationError) throw error
       const { message, stack } = error as Error
-      const last = this.trace.lines.slice(-40).join('\n')
       const at = `seed ${this.seed}, ${this.world.nowMs.toFixed(1)} ms`
-      throw new Error(`${at}: ${message}\n${stack}\nLast lines of the trace:\n${last}`, {
-        cause: error,
-      })
+      throw new SimulationError(`${at}: ${message}`, this.trace.lines, stack ?? '')
     }
   }
 }

@@ -1,0 +1,142 @@
+/** Somebody who makes, deletes, grows and moves topics all the time, by way of ZooKeeper. */
+
+import type { Random } from '../../src/base/ports.ts'
+import { TopicError, TopicStore } from '../../src/cluster/topic-store.ts'
+import { ZkError } from '../../src/zk/zk-client.ts'
+import { ZkSession } from '../../src/zk/zk-session.ts'
+import { encodeReassignment, reassignPartitionsPath } from '../../src/zk/znodes.ts'
+import type { SeededRandom } from '../support/seeded-random.ts'
+import { SilentLoggers } from '../support/silent-loggers.ts'
+import type { ZnodeHistory } from './history.ts'
+import type { SimProcess } from './sim-process.ts'
+import type { SimZooKeeper } from './sim-zookeeper.ts'
+
+const TOPICS_MAX = 6
+const REPLICAS = 3
+
+export interface OperatorOptions {
+  /** Pause between two actions, at most. */
+  readonly everyMs: number
+  /** Whether topics are deleted while they are being reassigned, too. */
+  readonly deletesWhileMoving: boolean
+}
+
+export class Operator {
+  readonly #process: SimProcess
+  readonly #random: SeededRandom
+  readonly #history: ZnodeHistory
+  readonly #brokerIds: readonly number[]
+  readonly #zk: ZkSession
+  readonly #store: TopicStore
+  readonly #everyMs: number
+  readonly #deletesWhileMoving: boolean
+  /** Made, and not yet marked for deletion. */
+  readonly topics = new Set<string>()
+  #nextTopic = 0
+  #isOver = false
+  actions = 0
+
+  constructor(
+    zookeeper: SimZooKeeper,
+    process: SimProcess,
+    random: SeededRandom,
+    brokerIds: readonly number[],
+    { everyMs, deletesWhileMoving }: OperatorOptions,
+  ) {
+    this.#process = process
+    this.#random = random
+    this.#history = zookeeper.history
+    this.#brokerIds = brokerIds
+    this.#everyMs = everyMs
+    this.#deletesWhileMoving = deletesWhileMoving
+    this.#zk = new ZkSession({
+      connect: () => zookeeper.clientFor(process, random as Random, 6000),
+      clock: process.clock,
+      logger: new SilentLoggers().get('operator'),
+    })
+    this.#store = new TopicStore(this.#zk, random)
+  }
+
+  start(): Promise<void> {
+    return this.#zk.start(10_000)
+  }
+
+  async createTopic(partitions = 1 + this.#random.nextInt(3)): Promise<void> {
+    const name = `topic${this.#nextTopic++}`
+    const assignment = new Map<number, number[]>()
+    for (let partition = 0; partition < partitions; partition++) {
+      assignment.set(partition, this.#someReplicas())
+    }
+    await this.#store.createTopic({ name, assignment, config: new Map() })
+    this.topics.add(name)
+  }
+
+  /** Goes on until `stop`; resolves when the last action has ended. */
+  async work(): Promise<void> {
+    while (!this.#isOver) {
+      await new Promise<void>((resolve) => {
+        this.#process.after(this.#random.nextInt(this.#everyMs), resolve)
+      })
+      try {
+        await this.#act()
+        this.actions += 1
+      } catch (error) {
+        // No controller now, a reassignment under way, a session that ended: as in life.
+        if (!(error instanceof TopicError || error instanceof ZkError)) throw error
+      }
+    }
+  }
+
+  stop(): void {
+    this.#isOver = true
+  }
+
+  #act(): Promise<void> {
+    const [...topics] = this.topics
+    const dice = this.#random.nextInt(10)
+    if (topics.length === 0 || (dice < 3 && topics.length < TOPICS_MAX)) return this.createTopic()
+    const topic = this.#random.pick(topics)
+    if (dice < 5 && (this.#deletesWhileMoving || !this.#isMoving(topic))) {
+      this.topics.delete(topic)
+      return this.#store.markForDeletion(topic)
+    }
+    if (dice < 6) return this.#grow(topic)
+    return this.#reassign(topic)
+  }
+
+  #grow(topic: string): Promise<void> {
+    const count = this.#partitionsOf(topic) + 1
+    const assignments = [this.#someReplicas()]
+    const brokers = this.#brokerIds.map((id) => ({ id, rack: null }))
+    return this.#store.createPartitions({ topic, count, assignments, brokers })
+  }
+
+  async #reassign(topic: string): Promise<void> {
+    const partition = this.#random.nextInt(Math.max(1, this.#partitionsOf(topic)))
+    const data = encodeReassignment([{ topic, partition, replicas: this.#someReplicas() }])
+    await this.#zk.create(reassignPartitionsPath, data, 'persistent')
+  }
+
+  /** Being reassigned, or about to be. */
+  #isMoving(topic: string): boolean {
+    const asked = this.#history.data(reassignPartitionsPath)
+    const data = this.#history.data(`/brokers/topics/${topic}`)
+    if (!data || asked !== undefined) return true
+    const { adding_replicas: adding, removing_replicas: removing } = JSON.parse(String(data))
+    return Object.keys({ ...adding, ...removing }).length > 0
+  }
+
+  #partitionsOf(topic: string): number {
+    const data = this.#history.data(`/brokers/topics/${topic}`)
+    if (!data) return 0
+    return Object.keys((JSON.parse(String(data)) as { partitions: object }).partitions).length
+  }
+
+  #someReplicas(): number[] {
+    const ids = [...this.#brokerIds]
+    return Array.from({ length: REPLICAS }, () => {
+      const [id] = ids.splice(this.#random.nextInt(ids.length), 1)
+      return id as number
+    })
+  }
+}
