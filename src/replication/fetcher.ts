@@ -1,0 +1,428 @@
+/**
+ * The loop that copies partitions from one leader broker: fetch, cut where the logs diverge, append.
+ * One request is in flight; the next is on its way before anything that can wait is done for the last
+ * (high watermarks, consumers of this replica). Trouble with one partition never stops the others.
+ */
+
+import type { Clock, Logger } from '../base/ports.ts'
+import { ErrorCode, errorName } from '../protocol/error-codes.ts'
+import { fetch } from '../protocol/messages/fetch.ts'
+import type { Api, RequestInput, ResponseOf } from '../protocol/types.ts'
+import { ZERO_UUID } from '../protocol/uuid.ts'
+import { CorruptRecordError } from '../records/batches.ts'
+import { FetcherSession, type FollowedPartition } from './fetcher-session.ts'
+import { findStartOffsets, type StartOffset } from './out-of-range.ts'
+import type { Partition } from './partition.ts'
+import { errorCodeOf, type ReplicaLog } from './replica-log.ts'
+import type { ReplicationStats } from './replication-stats.ts'
+import { truncationTarget } from './truncation.ts'
+
+/** What we use of a channel of `network/` to another broker. */
+export interface ReplicaChannel {
+  send<A extends Api>(api: A, version: number, request: RequestInput<A>): Promise<ResponseOf<A>>
+  close(): void
+}
+
+export interface FetcherOptions {
+  readonly brokerId: number
+  readonly replicaFetchWaitMaxMs: number
+  readonly replicaFetchMinBytes: number
+  readonly replicaFetchMaxBytes: number
+  readonly replicaFetchResponseMaxBytes: number
+  readonly replicaFetchBackoffMs: number
+}
+
+export interface FetcherPorts {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly stats: ReplicationStats
+  readonly options: FetcherOptions
+  brokerEpoch(): number
+  connect(): Promise<ReplicaChannel>
+  /** The log grew; tells those who read from this replica. */
+  onAppended(partition: Partition, bytes: number): void
+  /** Ends the turn in which events were told. */
+  finishTurn(): void
+}
+
+type FetchResponse = ResponseOf<typeof fetch>
+type PartitionResponse = FetchResponse['responses'][number]['partitions'][number]
+
+const VERSION_WITH_TOPIC_IDS = 17
+const VERSION_WITH_NAMES = 12
+const FIRST_WITH_TOPIC_IDS = 13
+
+/** What the leader said of its log, to be taken over when there is time. */
+interface LeaderNews {
+  readonly followed: FollowedPartition
+  readonly highWatermark: number
+  readonly logStartOffset: number
+}
+
+export class Fetcher {
+  readonly leaderId: number
+  readonly #ports: FetcherPorts
+  readonly #session: FetcherSession
+  readonly #followed = new Map<Partition, FollowedPartition>()
+  /** The same by topic name, for responses. */
+  readonly #byTopic = new Map<string, Map<number, FollowedPartition>>()
+  readonly #topicNames = new Map<string, string>()
+  #withoutTopicId = 0
+  #version = VERSION_WITH_TOPIC_IDS
+  #channel: ReplicaChannel | null = null
+  #news: LeaderNews[] = []
+  #outOfRange: FollowedPartition[] = []
+  #wake: (() => void) | null = null
+  #cancelWake: (() => void) | null = null
+  #isSessionRefused = false
+  #isStopped = false
+
+  constructor(leaderId: number, ports: FetcherPorts) {
+    this.leaderId = leaderId
+    this.#ports = ports
+    this.#session = new FetcherSession(ports.options.replicaFetchMaxBytes)
+  }
+
+  get size(): number {
+    return this.#followed.size
+  }
+
+  /** Of all partitions; 0 when there are none. */
+  get maxLag(): number {
+    let max = 0
+    for (const { lag } of this.#followed.values()) max = Math.max(max, lag)
+    return max
+  }
+
+  start(): void {
+    void this.#run()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#followed.clear()
+    this.#byTopic.clear()
+    this.#channel?.close()
+    this.#channel = null
+    this.#wakeUp()
+  }
+
+  /** From the end of its log on. A partition that is followed already starts anew. */
+  add(partition: Partition): void {
+    this.remove(partition)
+    const { topic, topicId, index, log, leaderEpoch } = partition
+    if (log === null) return
+    const followed: FollowedPartition = {
+      partition,
+      topicId,
+      leaderEpoch,
+      fetchOffset: log.logEndOffset,
+      lastFetchedEpoch: log.latestEpoch,
+      readyAtMs: 0,
+      lag: 0,
+      sent: null,
+    }
+    this.#followed.set(partition, followed)
+    let partitions = this.#byTopic.get(topic)
+    if (partitions === undefined) {
+      partitions = new Map()
+      this.#byTopic.set(topic, partitions)
+    }
+    partitions.set(index, followed)
+    if (topicId === ZERO_UUID) this.#withoutTopicId += 1
+    else this.#topicNames.set(topicId, topic)
+    this.#wakeUp()
+  }
+
+  remove(partition: Partition): void {
+    this.#session.touch(partition)
+    const followed = this.#followed.get(partition)
+    if (followed === undefined) return
+    const { topic, index } = partition
+    this.#followed.delete(partition)
+    const partitions = this.#byTopic.get(topic)
+    partitions?.delete(index)
+    if (partitions?.size === 0) {
+      this.#byTopic.delete(topic)
+      this.#topicNames.delete(followed.topicId)
+    }
+    if (followed.topicId === ZERO_UUID) this.#withoutTopicId -= 1
+  }
+
+  /** Its log start moved: the leader is told with the next fetch. */
+  touch(partition: Partition): void {
+    this.#session.touch(partition)
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      const nowMs = this.#ports.clock.monotonicMs()
+      const wakeAtMs = this.#nextWakeMs(nowMs)
+      if (wakeAtMs > nowMs) {
+        this.#takeNews()
+        await this.#sleepUntil(wakeAtMs, nowMs)
+        continue
+      }
+      const response = await this.#exchange()
+      if (response !== null && !this.#isStopped) this.#process(response)
+    }
+  }
+
+  /** Null when the network failed. */
+  async #exchange(): Promise<FetchResponse | null> {
+    try {
+      this.#channel ??= await this.#connect()
+      // Nobody is asked for the same wrong offset again.
+      if (this.#outOfRange.length > 0) await this.#restartOutOfRange(this.#channel)
+      if (this.#isStopped) return null
+      const answer = this.#sendFetch(this.#channel)
+      this.#takeNews()
+      return await answer
+    } catch (error) {
+      this.#onConnectionError(error)
+      return null
+    }
+  }
+
+  async #connect(): Promise<ReplicaChannel> {
+    const channel = await this.#ports.connect()
+    if (this.#isStopped) channel.close()
+    return channel
+  }
+
+  /** When the first partition that is not ready will be; now when one is ready. */
+  #nextWakeMs(nowMs: number): number {
+    let first = Number.POSITIVE_INFINITY
+    for (const { readyAtMs } of this.#followed.values()) {
+      if (readyAtMs <= nowMs) return nowMs
+      first = Math.min(first, readyAtMs)
+    }
+    return first
+  }
+
+  #sleepUntil(wakeAtMs: number, nowMs: number): Promise<void> {
+    if (this.#isStopped) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#wake = resolve
+      if (wakeAtMs === Number.POSITIVE_INFINITY) return
+      this.#cancelWake = this.#ports.clock.after(wakeAtMs - nowMs, () => this.#wakeUp())
+    })
+  }
+
+  #wakeUp(): void {
+    this.#cancelWake?.()
+    this.#cancelWake = null
+    const wake = this.#wake
+    this.#wake = null
+    wake?.()
+  }
+
+  #sendFetch(channel: ReplicaChannel): Promise<FetchResponse> {
+    const { options, clock } = this.#ports
+    const version = this.#withoutTopicId > 0 ? VERSION_WITH_NAMES : VERSION_WITH_TOPIC_IDS
+    if (version !== this.#version) this.#session.restart()
+    this.#version = version
+    const replicaId = options.brokerId
+    return channel.send(fetch, version, {
+      replicaId,
+      replicaState: { replicaId, replicaEpoch: this.#ports.brokerEpoch() },
+      maxWaitMs: options.replicaFetchWaitMaxMs,
+      minBytes: options.replicaFetchMinBytes,
+      maxBytes: options.replicaFetchResponseMaxBytes,
+      ...this.#session.build(this.#followed, clock.monotonicMs()),
+    })
+  }
+
+  #process(response: FetchResponse): void {
+    if (!this.#session.onResponse(response.errorCode, response.sessionId)) {
+      const code = errorName(response.errorCode as ErrorCode)
+      this.#ports.logger.info(`Broker ${this.leaderId} refused the fetch session with ${code}`)
+      // The next fetch is a full one, which mends what can be mended.
+      if (this.#isSessionRefused) this.#backOffAll()
+      this.#isSessionRefused = true
+      return
+    }
+    this.#isSessionRefused = false
+    for (const { topic, topicId, partitions } of response.responses) {
+      const byId = this.#version >= FIRST_WITH_TOPIC_IDS
+      const name = byId ? (this.#topicNames.get(topicId) ?? '') : topic
+      const followed = this.#byTopic.get(name)
+      if (followed === undefined) continue
+      for (const each of partitions) {
+        const entry = followed.get(each.partitionIndex)
+        // Restarted, or moved on, since the request was sent.
+        if (entry === undefined || entry.sent?.fetchOffset !== entry.fetchOffset) continue
+        this.#processPartition(entry, each)
+      }
+    }
+  }
+
+  #processPartition(followed: FollowedPartition, response: PartitionResponse): void {
+    const code = response.errorCode as ErrorCode
+    const log = followed.partition.log
+    if (log === null) return
+    switch (code) {
+      case ErrorCode.NONE:
+        this.#takeData(followed, log, response)
+        break
+      case ErrorCode.OFFSET_OUT_OF_RANGE:
+        this.#outOfRange.push(followed)
+        break
+      case ErrorCode.FENCED_LEADER_EPOCH:
+        // The leader is ahead of what we were told. A newer state will restart this partition.
+        this.#fail(followed, 'the leader has a newer epoch')
+        break
+      default:
+        this.#ports.logger.info(
+          `${nameOf(followed)}: broker ${this.leaderId} answers ${errorName(code)} at offset ` +
+            `${followed.fetchOffset}, leader epoch ${followed.leaderEpoch}`,
+        )
+        this.#backOff(followed)
+    }
+  }
+
+  #takeData(followed: FollowedPartition, log: ReplicaLog, response: PartitionResponse): void {
+    const { highWatermark, logStartOffset, divergingEpoch } = response
+    try {
+      if (divergingEpoch.epoch >= 0 || divergingEpoch.endOffset >= 0) {
+        this.#truncate(followed, log, divergingEpoch)
+        return
+      }
+      for (const records of response.records ?? []) this.#append(followed, log, records)
+    } catch (error) {
+      this.#onAppendError(followed, error)
+      return
+    }
+    followed.lag = Math.max(0, highWatermark - followed.fetchOffset)
+    this.#news.push({ followed, highWatermark, logStartOffset })
+  }
+
+  #append(followed: FollowedPartition, log: ReplicaLog, records: Buffer): void {
+    if (records.length === 0) return
+    if (log.logEndOffset !== followed.fetchOffset) {
+      throw new Error(`fetched at ${followed.fetchOffset}, but the log ends at ${log.logEndOffset}`)
+    }
+    log.appendAsFollower(records)
+    if (log.logEndOffset === followed.fetchOffset) return
+    followed.fetchOffset = log.logEndOffset
+    followed.lastFetchedEpoch = log.latestEpoch
+    this.#session.touch(followed.partition)
+    this.#ports.stats.topic(followed.partition.topic).replicationBytesIn += records.length
+    this.#ports.onAppended(followed.partition, records.length)
+  }
+
+  #truncate(
+    followed: FollowedPartition,
+    log: ReplicaLog,
+    leaderEnd: PartitionResponse['divergingEpoch'],
+  ): void {
+    const { logEndOffset, highWatermark } = log
+    const localEnd = log.endOffsetForEpoch(leaderEnd.epoch)
+    const target = truncationTarget({ leaderEnd, localEnd, logEndOffset, highWatermark })
+    const how = `from ${logEndOffset} to ${target} (leader: epoch ${leaderEnd.epoch} ends at ${leaderEnd.endOffset})`
+    if (target < highWatermark) {
+      this.#ports.logger.warn(
+        `${nameOf(followed)}: truncating ${how}, below the high watermark ${highWatermark}`,
+      )
+    } else {
+      this.#ports.logger.info(`${nameOf(followed)}: truncating ${how}`)
+    }
+    log.truncateTo(target)
+    this.#restartAt(followed, log)
+  }
+
+  /** After the log was cut: from its end on, as it is now. */
+  #restartAt(followed: FollowedPartition, log: ReplicaLog): void {
+    followed.fetchOffset = log.logEndOffset
+    followed.lastFetchedEpoch = log.latestEpoch
+    this.#session.touch(followed.partition)
+  }
+
+  #onAppendError(followed: FollowedPartition, error: unknown): void {
+    if (error instanceof CorruptRecordError || errorCodeOf(error) === ErrorCode.CORRUPT_MESSAGE) {
+      const at = `at offset ${followed.fetchOffset}`
+      this.#ports.logger.error(`${nameOf(followed)}: corrupt records ${at}, trying again`, error)
+      this.#backOff(followed)
+      return
+    }
+    this.#fail(followed, 'appending failed', error)
+  }
+
+  /** Out of the fetcher until the next newer state. */
+  #fail(followed: FollowedPartition, why: string, error?: unknown): void {
+    const message = `${nameOf(followed)}: marked as failed, ${why}`
+    if (error === undefined) this.#ports.logger.warn(message)
+    else this.#ports.logger.error(message, error)
+    this.remove(followed.partition)
+  }
+
+  #backOff(followed: FollowedPartition): void {
+    const { clock, options } = this.#ports
+    followed.readyAtMs = clock.monotonicMs() + options.replicaFetchBackoffMs
+    this.#session.touch(followed.partition)
+  }
+
+  #backOffAll(): void {
+    for (const followed of this.#followed.values()) this.#backOff(followed)
+  }
+
+  #onConnectionError(error: unknown): void {
+    if (this.#isStopped) return
+    this.#channel?.close()
+    this.#channel = null
+    this.#session.restart()
+    this.#ports.logger.warn(`Fetching from broker ${this.leaderId} failed: ${String(error)}`)
+    this.#backOffAll()
+  }
+
+  #takeNews(): void {
+    const news = this.#news
+    if (news.length === 0) return
+    this.#news = []
+    for (const { followed, highWatermark, logStartOffset } of news) {
+      const { partition } = followed
+      if (this.#followed.get(partition) !== followed) continue
+      try {
+        partition.updateFollowerHighWatermark(highWatermark)
+        if (partition.followLogStart(logStartOffset)) this.#session.touch(partition)
+      } catch (error) {
+        this.#fail(followed, 'following the high watermark failed', error)
+      }
+    }
+    this.#ports.finishTurn()
+  }
+
+  async #restartOutOfRange(channel: ReplicaChannel): Promise<void> {
+    const asked = this.#outOfRange
+    this.#outOfRange = []
+    const starts = await findStartOffsets(channel, this.#ports.options.brokerId, asked)
+    for (const followed of asked) {
+      const start = starts.get(followed)
+      if (this.#followed.get(followed.partition) !== followed) continue
+      if (start === undefined) this.#backOff(followed)
+      else this.#restartFrom(followed, start)
+    }
+  }
+
+  #restartFrom(followed: FollowedPartition, start: StartOffset): void {
+    const { log } = followed.partition
+    if (log === null) return
+    const before = `[${log.logStartOffset}, ${log.logEndOffset})`
+    try {
+      if (start.kind === 'restart') log.truncateFullyAndStartAt(start.offset)
+      else if (start.kind === 'truncate') log.truncateTo(start.offset)
+    } catch (error) {
+      this.#fail(followed, 'truncating failed', error)
+      return
+    }
+    this.#ports.logger.warn(
+      `${nameOf(followed)}: offset ${followed.fetchOffset} is out of range at broker ` +
+        `${this.leaderId}, our log ${before} now ends at ${log.logEndOffset}`,
+    )
+    this.#restartAt(followed, log)
+  }
+}
+
+function nameOf({ partition }: FollowedPartition): string {
+  return `Partition ${partition.topic}-${partition.index}`
+}
