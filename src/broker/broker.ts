@@ -4,7 +4,7 @@
  */
 import type { Clock, Disk, Logger, Loggers, Random, Transport } from '../base/ports.ts'
 import {
-  createPath,
+  createChroot,
   createPersistentPaths,
   generateBrokerId,
   readOrCreateClusterId,
@@ -135,6 +135,8 @@ export class Broker {
     this.#running = null
     this.#logger.info('shutting down')
     const { sockets, replicas, logs, controller, controllerChannel, registration, zk } = running
+    // A peer may take our registration away when our sockets close: that is right now.
+    registration.stop()
     if (this.#config['controlled.shutdown.enable']) {
       await requestControlledShutdown(
         controllerChannel,
@@ -186,7 +188,7 @@ export class Broker {
     const metrics = new RequestMetrics()
     const services = this.#makeServices(context, controllerChannel, replicas, controller)
     const stateWatcher = this.#watchStates(context, replicas)
-    const configChanges = this.#watchConfigs(context, replicas)
+    const configChanges = this.#watchConfigs(context, replicas, controller)
 
     sockets.serve(
       new Dispatcher(HANDLERS, services, metrics, loggers.get('kafka.server.KafkaApis')),
@@ -237,36 +239,17 @@ export class Broker {
     const connect = config['zookeeper.connect'] ?? ''
     const sessionTimeoutMs = config['zookeeper.session.timeout.ms']
     const timeoutMs = config['zookeeper.connection.timeout.ms'] ?? sessionTimeoutMs
-    await this.#createChroot(connect, timeoutMs)
-    const zk = new ZkSession(
-      {
-        connect: () => connectZooKeeper(connect, sessionTimeoutMs),
-        clock,
-        logger: loggers.get('kafka.zookeeper.ZooKeeperClient'),
-      },
-      { maxInFlight: config['zookeeper.max.in.flight.requests'] },
-    )
+    const logger = loggers.get('kafka.zookeeper.ZooKeeperClient')
+    const session = (to: string) =>
+      new ZkSession(
+        { connect: () => connectZooKeeper(to, sessionTimeoutMs), clock, logger },
+        { maxInFlight: config['zookeeper.max.in.flight.requests'] },
+      )
+    await createChroot(connect, timeoutMs, session)
+    const zk = session(connect)
     this.#undo.push(() => zk.close())
     await zk.start(timeoutMs)
     return zk
-  }
-
-  /** The path after the addresses is made by a session of its own, which sees the whole tree. */
-  async #createChroot(connect: string, timeoutMs: number): Promise<void> {
-    const at = connect.indexOf('/')
-    if (at < 0 || at === connect.length - 1) return
-    const { clock, loggers, connectZooKeeper } = this.#ports
-    const whole = new ZkSession({
-      connect: () => connectZooKeeper(connect.slice(0, at), timeoutMs),
-      clock,
-      logger: loggers.get('kafka.zookeeper.ZooKeeperClient'),
-    })
-    try {
-      await whole.start(timeoutMs)
-      await createPath(whole, connect.slice(at))
-    } finally {
-      await whole.close()
-    }
   }
 
   /** The broker id, checked against what the log directories remember (`meta.properties`). */
@@ -466,18 +449,28 @@ export class Broker {
     return watcher
   }
 
-  #watchConfigs({ zk, configs, logs }: BuildContext, replicas: ReplicaManager): ConfigChanges {
+  #watchConfigs(
+    { zk, configs, logs }: BuildContext,
+    replicas: ReplicaManager,
+    controller: KafkaController,
+  ): ConfigChanges {
     const { clock, loggers } = this.#ports
     const logger = loggers.get('kafka.server.ZkConfigManager')
     const changes = new ConfigChanges(zk, clock, logger, async ({ type, name }) => {
       if (type === 'brokers') {
+        const wasUnclean = configs.logConfigOf('').uncleanLeaderElectionEnable
         await configs.loadBroker()
         logs.updateConfigs()
+        const isUnclean = configs.logConfigOf('').uncleanLeaderElectionEnable
+        if (isUnclean && !wasUnclean) controller.onUncleanLeaderElectionEnabled()
       }
       if (type !== 'topics') return
       await configs.loadTopic(name)
       logs.updateConfigs(name)
       replicas.onTopicConfigChange(name)
+      if (configs.overridesOf(name).get('unclean.leader.election.enable') === 'true') {
+        controller.onTopicUncleanLeaderElectionEnabled(name)
+      }
     })
     zk.onNewSession(async () => changes.scan())
     this.#undo.push(() => changes.stop())

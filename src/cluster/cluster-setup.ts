@@ -11,6 +11,32 @@ import {
   persistentPaths,
 } from '../zk/znodes.ts'
 
+/** A session on the whole tree or below a chroot. */
+export interface SetupSession extends ZkOperations {
+  start(timeoutMs: number): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Makes the chroot of `host:port,host:port/chroot`, in a session of its own that sees the whole tree.
+ * Nothing to do without one.
+ */
+export async function createChroot(
+  connect: string,
+  timeoutMs: number,
+  session: (connect: string) => SetupSession,
+): Promise<void> {
+  const at = connect.indexOf('/')
+  if (at < 0 || at === connect.length - 1) return
+  const whole = session(connect.slice(0, at))
+  try {
+    await whole.start(timeoutMs)
+    await createPath(whole, connect.slice(at))
+  } finally {
+    await whole.close()
+  }
+}
+
 /** Makes what is missing; parents too. */
 export async function createPersistentPaths(zk: ZkOperations): Promise<void> {
   await Promise.all(persistentPaths.map((path) => createPath(zk, path)))
@@ -45,7 +71,7 @@ export async function generateBrokerId(zk: ZkOperations, reservedMaxId: number):
 }
 
 /** With its parents; no error when it is there. */
-export async function createPath(
+async function createPath(
   zk: ZkOperations,
   path: string,
   data: Buffer | null = null,
