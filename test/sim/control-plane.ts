@@ -14,7 +14,7 @@ const FIRST_TOPICS = 3
 export async function runControlPlane(
   seed: number,
   durationMs = 60_000,
-  deletesWhileMoving = false,
+  deletesEarly = false,
 ): Promise<Simulation> {
   const t = await simulate({
     seed,
@@ -27,7 +27,7 @@ export async function runControlPlane(
     const { brokerIds } = t.cluster
     const operator = new Operator(t.zookeeper, process, random, brokerIds, {
       everyMs: 4000,
-      deletesWhileMoving,
+      deletesEarly,
     })
     await t.finish(operator.start(), 'the session of the operator')
     for (let i = 0; i < FIRST_TOPICS; i++) {

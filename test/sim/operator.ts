@@ -17,8 +17,8 @@ const REPLICAS = 3
 export interface OperatorOptions {
   /** Pause between two actions, at most. */
   readonly everyMs: number
-  /** Whether topics are deleted while they are being reassigned, too. */
-  readonly deletesWhileMoving: boolean
+  /** Whether topics are deleted before the controller has seen them and while they are moved. */
+  readonly deletesEarly: boolean
 }
 
 export class Operator {
@@ -29,7 +29,7 @@ export class Operator {
   readonly #zk: ZkSession
   readonly #store: TopicStore
   readonly #everyMs: number
-  readonly #deletesWhileMoving: boolean
+  readonly #deletesEarly: boolean
   /** Made, and not yet marked for deletion. */
   readonly topics = new Set<string>()
   #nextTopic = 0
@@ -41,14 +41,14 @@ export class Operator {
     process: SimProcess,
     random: SeededRandom,
     brokerIds: readonly number[],
-    { everyMs, deletesWhileMoving }: OperatorOptions,
+    { everyMs, deletesEarly }: OperatorOptions,
   ) {
     this.#process = process
     this.#random = random
     this.#history = zookeeper.history
     this.#brokerIds = brokerIds
     this.#everyMs = everyMs
-    this.#deletesWhileMoving = deletesWhileMoving
+    this.#deletesEarly = deletesEarly
     this.#zk = new ZkSession({
       connect: () => zookeeper.clientFor(process, random as Random, 6000),
       clock: process.clock,
@@ -96,7 +96,7 @@ export class Operator {
     const dice = this.#random.nextInt(10)
     if (topics.length === 0 || (dice < 3 && topics.length < TOPICS_MAX)) return this.createTopic()
     const topic = this.#random.pick(topics)
-    if (dice < 5 && (this.#deletesWhileMoving || !this.#isMoving(topic))) {
+    if (dice < 5 && (this.#deletesEarly || this.#isAtRest(topic))) {
       this.topics.delete(topic)
       return this.#store.markForDeletion(topic)
     }
@@ -117,13 +117,15 @@ export class Operator {
     await this.#zk.create(reassignPartitionsPath, data, 'persistent')
   }
 
-  /** Being reassigned, or about to be. */
-  #isMoving(topic: string): boolean {
+  /** Seen by the controller, and not being reassigned, nor about to be. */
+  #isAtRest(topic: string): boolean {
+    const path = `/brokers/topics/${topic}`
     const asked = this.#history.data(reassignPartitionsPath)
-    const data = this.#history.data(`/brokers/topics/${topic}`)
-    if (!data || asked !== undefined) return true
+    const data = this.#history.data(path)
+    if (!data || asked !== undefined) return false
+    if (!this.#history.data(`${path}/partitions/0/state`)) return false
     const { adding_replicas: adding, removing_replicas: removing } = JSON.parse(String(data))
-    return Object.keys({ ...adding, ...removing }).length > 0
+    return Object.keys({ ...adding, ...removing }).length === 0
   }
 
   #partitionsOf(topic: string): number {

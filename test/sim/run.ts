@@ -8,6 +8,7 @@
  */
 
 import { parseArgs } from 'node:util'
+import { runCluster } from './cluster-run.ts'
 import { runControlPlane } from './control-plane.ts'
 import { type Simulation, SimulationError } from './simulate.ts'
 
@@ -25,11 +26,12 @@ type Scenario = (seed: number, durationMs: number) => Promise<Simulation>
 
 async function scenario(name: string): Promise<Scenario> {
   if (name === 'control-plane') return runControlPlane
+  if (name === 'cluster') return (seed, durationMs) => runCluster(seed, { durationMs })
   if (name === 'deletions') return (seed, durationMs) => runControlPlane(seed, durationMs, true)
-  throw new Error(`no scenario ${name}: control-plane, deletions`)
+  throw new Error(`no scenario ${name}: cluster, control-plane, deletions`)
 }
 
-const run = await scenario(positionals[0] ?? 'control-plane')
+const run = await scenario(positionals[0] ?? 'cluster')
 const [first, count] = [Number(values.seed), Number(values.count)]
 const startMs = performance.now()
 let failures = 0
