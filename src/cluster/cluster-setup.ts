@@ -71,7 +71,7 @@ export async function generateBrokerId(zk: ZkOperations, reservedMaxId: number):
 }
 
 /** With its parents; no error when it is there. */
-async function createPath(
+export async function createPath(
   zk: ZkOperations,
   path: string,
   data: Buffer | null = null,
