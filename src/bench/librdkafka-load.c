@@ -156,8 +156,11 @@ static int latency(char **a) {
   double *took = calloc(records, sizeof *took);
   rd_kafka_t *in = producer(a[0], "all", "none", "0");
   rd_kafka_t *out = consumer(a[0], a[1], atoi(a[2]), RD_KAFKA_OFFSET_END);
-  double ready = now_ms() + 3000; /* the consumer finds its offsets first */
+  /* First both find their partitions, and every connection is used once. */
+  double ready = now_ms() + 4000;
   while (now_ms() < ready) {
+    if (now_ms() > ready - 2000 && now_ms() < ready - 1000) send_record(in, a[1], "warm", 4);
+    rd_kafka_poll(in, 0);
     rd_kafka_message_t *message = rd_kafka_consumer_poll(out, 20);
     if (message) rd_kafka_message_destroy(message);
   }
@@ -183,6 +186,7 @@ static int latency(char **a) {
   qsort(took, seen, sizeof *took, by_value);
   printf("{\"records\":%lld,\"p50Ms\":%.2f,\"p99Ms\":%.2f,\"p999Ms\":%.2f}\n", (long long)seen,
          took[seen / 2], took[seen * 99 / 100], took[seen * 999 / 1000]);
+  rd_kafka_flush(in, 5000);
   rd_kafka_destroy(in);
   rd_kafka_destroy(out);
   return 0;

@@ -4,6 +4,7 @@
  * stop a cluster of our own.
  */
 import type { Admin } from '../client/admin.ts'
+import { KafkaError } from '../client/kafka-error.ts'
 import type { LoadGenerator } from './load.ts'
 
 export interface BenchTarget {
@@ -114,11 +115,16 @@ export async function freshTopic(
 /** Polls any broker until every partition of the topics has a leader that is alive. */
 export async function untilAllLed(admin: Admin, names: readonly string[]): Promise<void> {
   for (;;) {
-    const topics = await admin.describeTopics(names)
-    const led = topics.every(({ partitions }) =>
-      partitions.every(({ errorCode, leaderId }) => errorCode === 0 && leaderId >= 0),
-    )
-    if (led) return
+    try {
+      const topics = await admin.describeTopics(names)
+      const led = topics.every(({ partitions }) =>
+        partitions.every(({ errorCode, leaderId }) => errorCode === 0 && leaderId >= 0),
+      )
+      if (led) return
+    } catch (error) {
+      // The broker that was asked has not heard of it yet.
+      if (!(error instanceof KafkaError)) throw error
+    }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
