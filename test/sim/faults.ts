@@ -1,6 +1,7 @@
 /** Faults at random, each with its end. What a fault would make impossible to survive is left out. */
 
 import type { SeededRandom } from '../support/seeded-random.ts'
+import { parseState } from './checkers/partition-state.ts'
 import type { SimCluster } from './cluster.ts'
 import { hostOf } from './sim-broker.ts'
 import type { Trace } from './sim-loggers.ts'
@@ -35,6 +36,10 @@ export interface FaultOptions {
   /** Whether all that is acknowledged is synced: then any number of hosts may lose power. */
   readonly flushes: boolean
 }
+
+const BOOT_POLL_MS = 500
+/** A partition whose last member it is waits for it. */
+const BOOT_MS_MAX = 20_000
 
 export const DEFAULT_FAULTS: FaultOptions = {
   kinds: FAULT_KINDS,
@@ -139,7 +144,9 @@ export class FaultSchedule {
   #beginAtBroker(kind: FaultKind, id: number): ((lengthMs: number) => () => void) | null {
     const cluster = this.#cluster
     if (this.#away.has(id) || this.#away.size >= this.#options.brokersAwayMax) return null
-    if (kind === 'power-loss' && this.#hasLostPower && !this.#options.flushes) return null
+    if (kind === 'power-loss' && !this.#options.flushes) {
+      if (this.#hasLostPower || !this.#isBackedUp(id)) return null
+    }
     if (!cluster.isRunning(id)) return null
     return () => {
       this.#away.add(id)
@@ -167,7 +174,7 @@ export class FaultSchedule {
       case 'power-loss':
         this.#hasLostPower = true
         cluster.powerOff(id)
-        return () => cluster.keepStarting(id)
+        return () => this.#powerOnWhenDeposed(id)
       case 'pause':
         cluster.pause(id)
         return () => cluster.resume(id)
@@ -181,6 +188,41 @@ export class FaultSchedule {
       default:
         return this.#block(id, this.#othersOf(id), 'both')
     }
+  }
+
+  /**
+   * A machine takes longer to boot than a session to end. One that came back as the leader it was,
+   * with less data, would be believed, by a controller new in office: without a flush for each
+   * write neither Kafka nor we claim to survive that.
+   */
+  #powerOnWhenDeposed(id: number): void {
+    const { world } = this.#cluster.network
+    const untilMs = world.nowMs + BOOT_MS_MAX
+    const look = () => {
+      const isMember = this.#isrs().some((isr) => isr.includes(id))
+      const waits = isMember && !this.#options.flushes && world.nowMs < untilMs
+      if (waits) world.plan(BOOT_POLL_MS, look)
+      else this.#cluster.keepStarting(id)
+    }
+    look()
+  }
+
+  /** Every partition has somebody else in its ISR, who is there. */
+  #isBackedUp(id: number): boolean {
+    return this.#isrs().every((isr) =>
+      isr.some((other) => other !== id && this.#cluster.isRunning(other)),
+    )
+  }
+
+  #isrs(): (readonly number[])[] {
+    const { history } = this.#cluster.zookeeper
+    return history.childrenOf('/brokers/topics').flatMap((topic) => {
+      const partitions = `/brokers/topics/${topic}/partitions`
+      return history.childrenOf(partitions).flatMap((partition) => {
+        const data = history.data(`${partitions}/${partition}/state`)
+        return data ? [parseState(data).isr] : []
+      })
+    })
   }
 
   #block(id: number, hosts: readonly string[], ways: 'both' | 'one'): () => void {

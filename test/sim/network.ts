@@ -29,6 +29,8 @@ interface Listening {
 }
 
 const FIRST_FREE_PORT = 40_000
+/** When a connection is asked for, and asked for again. */
+const SYN_TIMES_MS = [0, 1000, 3000, 7000, 15_000]
 
 export class SimNetwork {
   readonly world: SimWorld
@@ -142,36 +144,34 @@ export class SimNetwork {
     }
   }
 
+  /** Asks again as TCP does while no answer comes. */
   #connect(process: SimProcess, host: string, port: number, timeoutMs: number): Promise<Socket> {
     return new Promise((resolve, reject) => {
-      const fail = (reason: string) => {
+      let isSettled = false
+      const settle = (outcome: Socket | string) => {
+        isSettled = true
         cancelTimeout()
-        reject(connectError(host, port, reason))
+        for (const cancel of attempts) cancel()
+        if (typeof outcome === 'string') reject(connectError(host, port, outcome))
+        else resolve(outcome)
       }
-      const cancelTimeout = process.after(timeoutMs, () => {
-        isGivenUp = true
-        fail('ETIMEDOUT')
-      })
-      let isGivenUp = false
-      this.world.plan(this.latencyMs(), () => {
-        if (this.isBlocked(process.host, host) || this.#hostsDown.has(host)) return
-        const listening = this.#listeners.get(`${host}:${port}`)
-        const pair = listening && this.#pair(process, listening, port)
-        this.world.plan(this.latencyMs(), () => {
-          if (this.isBlocked(host, process.host) || process.isDead || isGivenUp) {
-            pair?.destroy()
-            return
-          }
-          process.run(() => {
-            if (isGivenUp) pair?.destroy()
-            else if (pair === undefined) fail('ECONNREFUSED')
-            else {
-              cancelTimeout()
-              resolve(pair)
-            }
+      const cancelTimeout = process.after(timeoutMs, () => settle('ETIMEDOUT'))
+      const attempts = SYN_TIMES_MS.filter((ms) => ms < timeoutMs).map((ms) =>
+        this.world.plan(ms + this.latencyMs(), () => {
+          if (isSettled || process.isDead || this.isBlocked(process.host, host)) return
+          if (this.isBlocked(host, process.host) || this.#hostsDown.has(host)) return
+          const listening = this.#listeners.get(`${host}:${port}`)
+          const socket = listening && this.#pair(process, listening, port)
+          this.world.plan(this.latencyMs(), () => {
+            const isWanted = () => !isSettled && !process.isDead
+            if (!isWanted()) socket?.destroy()
+            process.run(() => {
+              if (isWanted()) settle(socket ?? 'ECONNREFUSED')
+              else socket?.destroy()
+            })
           })
-        })
-      })
+        }),
+      )
     })
   }
 

@@ -11,8 +11,16 @@ interface FileNode {
   bytes: Buffer
   size: number
   modifiedMs: number
-  /** How to undo each write since the last sync, oldest first. */
-  undo: { readonly position: number; readonly old: Buffer; readonly oldSize: number }[]
+  /** How to undo each change since the last sync, oldest first. */
+  undo: Undo[]
+}
+
+interface Undo {
+  readonly position: number
+  readonly old: Buffer
+  readonly oldSize: number
+  /** How much was written; 0 for a truncation. */
+  readonly written: number
 }
 
 interface NameUndo {
@@ -46,14 +54,14 @@ export class SimDisk {
       const file = this.#files.get(path) as FileNode
       const survivors = this.#random.chance(0.5) ? this.#random.nextInt(file.undo.length + 1) : 0
       const torn = file.undo[survivors]
-      const newSize = file.size
       for (const { position, old, oldSize } of file.undo.splice(survivors).reverse()) {
         old.copy(file.bytes, position)
         file.size = oldSize
       }
       // An append that was under way may have left its first bytes, or zeros in their place.
-      if (torn !== undefined && torn.position === file.size && this.#random.chance(0.5)) {
-        file.size += this.#random.nextInt(Math.max(1, newSize - file.size))
+      if (torn === undefined || torn.position !== file.size) continue
+      if (torn.written > 0 && this.#random.chance(0.5)) {
+        file.size += this.#random.nextInt(torn.written)
         if (this.#random.chance(0.3)) file.bytes.fill(0, torn.position, file.size)
       }
     }
@@ -235,7 +243,7 @@ class SimFile implements DiskFile {
     const node = this.#node
     const end = position + bytes.length
     const old = Buffer.from(node.bytes.subarray(position, Math.min(end, node.size)))
-    node.undo.push({ position, old, oldSize: node.size })
+    node.undo.push({ position, old, oldSize: node.size, written: bytes.length })
     if (end > node.bytes.length) {
       const grown = Buffer.alloc(Math.max(end, node.bytes.length * 2, 1024))
       node.bytes.copy(grown, 0, 0, node.size)
@@ -269,7 +277,7 @@ class SimFile implements DiskFile {
     const node = this.#node
     if (bytes < node.size) {
       const old = Buffer.from(node.bytes.subarray(bytes, node.size))
-      node.undo.push({ position: bytes, old, oldSize: node.size })
+      node.undo.push({ position: bytes, old, oldSize: node.size, written: 0 })
     } else {
       this.write([Buffer.alloc(bytes - node.size)], node.size)
     }

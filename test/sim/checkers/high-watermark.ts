@@ -16,13 +16,24 @@ export class HighWatermark implements Checker {
   /** Partitions whose epoch has changed while a fetch may have been under way. */
   readonly #moved = new Set<string>()
 
-  onZnodeChange({ path, data }: ZnodeChange): void {
+  onZnodeChange({ path, data, kind }: ZnodeChange): void {
+    const registered = kind === 'created' ? /^\/brokers\/ids\/(\d+)$/.exec(path)?.[1] : undefined
+    if (registered !== undefined) this.#onRegistration(Number(registered))
     const partition = partitionOfStatePath(path)
     if (partition === null || data === null) return
     const key = keyOf(partition)
     const state = parseState(data)
     if (this.#states.get(key)?.leaderEpoch !== state.leaderEpoch) this.#moved.add(key)
     this.#states.set(key, state)
+  }
+
+  /** A leader that was restarted begins with the high watermark of its last checkpoint. */
+  #onRegistration(brokerId: number): void {
+    for (const [key, { leader }] of this.#states) {
+      if (leader !== brokerId) continue
+      this.#told.delete(key)
+      this.#moved.add(key)
+    }
   }
 
   onFetch(fetch: FetchSeen): void {
