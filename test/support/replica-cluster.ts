@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
-import type { Disk } from '../../src/base/ports.ts'
+import { type Disk, DiskError, type DiskFile } from '../../src/base/ports.ts'
 import { type AliveBroker, MetadataCache } from '../../src/cluster/image.ts'
 import {
   decodeRequest,
@@ -258,6 +258,7 @@ export class ReplicaBroker {
   readonly #disk: SimDisk
   readonly #options: Partial<ReplicaManagerOptions>
   #die: () => void = () => {}
+  #hasDiskFailed = false
   #channels: MemoryChannel[] = []
   metadata = new MetadataCache()
   logs!: LogManager
@@ -275,7 +276,7 @@ export class ReplicaBroker {
   start(): void {
     const { clock, logConfig } = this.#cluster
     const random = new SeededRandom(this.id)
-    const { disk, die } = memoryView(this.#disk, clock)
+    const { disk, die } = memoryView(this.#disk, clock, () => this.#hasDiskFailed)
     this.#die = die
     const ports = { disk, clock, random, loggers: this.loggers }
     this.metadata = new MetadataCache()
@@ -406,6 +407,17 @@ export class ReplicaBroker {
     const log = this.log(topic)
     const { chunks } = log.read(log.logStartOffset, 1024 * 1024, 'log-end', true)
     return valuesOf(chunks ?? [])
+  }
+
+  setTopicConfig(topic: string, config: Partial<LogConfig>): void {
+    this.#cluster.logConfig.set(topic, config)
+    this.logs.updateConfigs(topic)
+    this.replicas.onTopicConfigChange(topic)
+  }
+
+  /** From now on every write fails. */
+  failDisk(): void {
+    this.#hasDiskFailed = true
   }
 
   lines(part: string): string[] {
@@ -561,17 +573,38 @@ const logManagerOptions = {
 }
 
 /** The simulator's disk without the simulator: no delays. `die` releases locks. */
-function memoryView(simDisk: SimDisk, clock: FakeClock): { disk: Disk; die: () => void } {
+function memoryView(
+  simDisk: SimDisk,
+  clock: FakeClock,
+  hasFailed: () => boolean,
+): { disk: Disk; die: () => void } {
   const onDeath: (() => void)[] = []
   const process = {
     clock,
     after: (_delayMs: number, callback: () => void) => queueMicrotask(callback),
     onDeath: (listener: () => void) => onDeath.push(listener),
   }
+  const disk = simDisk.viewOf(process as unknown as SimProcess)
+  const die = () => {
+    for (const listener of onDeath.splice(0)) listener()
+  }
+  return { disk: { ...disk, open: (path, mode) => failing(disk.open(path, mode), hasFailed) }, die }
+}
+
+function failing(file: DiskFile, hasFailed: () => boolean): DiskFile {
   return {
-    disk: simDisk.viewOf(process as unknown as SimProcess),
-    die: () => {
-      for (const listener of onDeath.splice(0)) listener()
+    path: file.path,
+    size: () => file.size(),
+    write: (chunks, position) => {
+      if (hasFailed()) throw new DiskError('IO', file.path, 'the disk has failed')
+      file.write(chunks, position)
     },
+    read: (target, position) => file.read(target, position),
+    readAsync: (target, position) => file.readAsync(target, position),
+    truncate: (bytes) => file.truncate(bytes),
+    sync: () => file.sync(),
+    syncAsync: () => file.syncAsync(),
+    setModifiedMs: (wallMs) => file.setModifiedMs(wallMs),
+    close: () => file.close(),
   }
 }
