@@ -1,5 +1,6 @@
 /** The real file system behind the `Disk` port. */
 import fs from 'node:fs'
+import { join } from 'node:path'
 import {
   type Disk,
   type DiskEntry,
@@ -45,13 +46,13 @@ export const systemDisk: Disk = {
       fs.readdirSync(directory, { withFileTypes: true }).map(
         (entry): DiskEntry => ({
           name: entry.name,
-          kind: entry.isDirectory() ? 'directory' : 'file',
+          kind: isDirectory(directory, entry) ? 'directory' : 'file',
         }),
       ),
     ),
   makeDirectory: (path) => guarded(path, () => void fs.mkdirSync(path, { recursive: true })),
   rename: (from, to) => guarded(from, () => fs.renameSync(from, to)),
-  remove: (path) => guarded(path, () => fs.rmSync(path, { force: true })),
+  remove: (path) => guarded(path, () => removeFile(path)),
   removeDirectory: (path) => guarded(path, () => fs.rmSync(path, { force: true, recursive: true })),
   syncDirectory: (path) =>
     guarded(path, () => {
@@ -68,6 +69,21 @@ export const systemDisk: Disk = {
       const { blocks, bavail, bsize } = fs.statfsSync(path)
       return { totalBytes: blocks * bsize, usableBytes: bavail * bsize }
     }),
+}
+
+/** What a link leads to counts; one that leads nowhere is a file. */
+function isDirectory(parent: string, entry: fs.Dirent): boolean {
+  if (!entry.isSymbolicLink()) return entry.isDirectory()
+  const target = fs.statSync(join(parent, entry.name), { throwIfNoEntry: false })
+  return target?.isDirectory() ?? false
+}
+
+function removeFile(path: string): void {
+  try {
+    fs.unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
 }
 
 function openDescriptor(path: string, mode: 'read' | 'write'): number {
@@ -94,7 +110,7 @@ class SystemFile implements DiskFile {
   write(chunks: readonly Uint8Array[], position: number): void {
     guarded(this.path, () => {
       if (chunks.length === 1) writeAll(this.#descriptor, chunks[0]!, position)
-      else writeAllChunks(this.#descriptor, chunks, position)
+      else if (chunks.length > 1) writeAllChunks(this.#descriptor, chunks, position)
     })
   }
 
@@ -156,7 +172,7 @@ class SystemFile implements DiskFile {
     return new Promise<T>((resolve, reject) => {
       start((error, value) => {
         this.#inFlight -= 1
-        if (this.#closing && this.#inFlight === 0) fs.closeSync(this.#descriptor)
+        if (this.#closing && this.#inFlight === 0) fs.close(this.#descriptor, () => {})
         if (error) reject(diskError(this.path, error))
         else resolve(value as T)
       })

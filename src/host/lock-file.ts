@@ -1,71 +1,28 @@
 /**
- * The `.lock` of a log directory. Node has no `fcntl` locks, so our own processes exclude each other
- * by a sidecar file that names the holder, and a lock that a JVM holds on the file is found in
- * `/proc/locks` on Linux.
+ * The `.lock` of a log directory. Kafka holds an `fcntl` lock on it, which Node cannot take by itself,
+ * but SQLite, which comes with Node, takes one on a database file while a transaction is exclusive. It
+ * excludes a JVM both ways, works across containers, and the kernel drops it however we die. Nothing is
+ * written: the file stays empty, as Kafka leaves it.
  */
-import fs from 'node:fs'
-import process from 'node:process'
+import { DatabaseSync } from 'node:sqlite'
 
-/** Null when a living process holds the lock. */
+const SQLITE_BUSY = 5
+
+/** Keeps the databases from the garbage collector, which would close them. */
+const HELD = new Set<DatabaseSync>()
+
+/** Null when it is held: by another process, or by someone else in this one. */
 export function takeLock(path: string): (() => void) | null {
-  fs.closeSync(fs.openSync(path, 'a', 0o644))
-  if (isHeldByForeignLock(path)) return null
-  const holderPath = `${path}.pid`
-  const identity = `${process.pid} ${startTimeOf(process.pid)}`
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      fs.writeFileSync(holderPath, identity, { flag: 'wx', mode: 0o644 })
-      return () => fs.rmSync(holderPath, { force: true })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    if (isAlive(readHolder(holderPath))) return null
-    fs.rmSync(holderPath, { force: true })
-  }
-  return null
-}
-
-function readHolder(path: string): string {
+  const database = new DatabaseSync(path)
   try {
-    return fs.readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-/** A pid alone may have been given to another process since; its start time tells. */
-function isAlive(holder: string): boolean {
-  const [pidText = '', started = ''] = holder.split(' ')
-  const pid = Number(pidText)
-  if (!Number.isInteger(pid) || pid <= 0) return false
-  try {
-    process.kill(pid, 0)
+    database.exec('PRAGMA busy_timeout=0; PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    database.close()
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return null
+    throw error
   }
-  return startTimeOf(pid) === started
-}
-
-/** Clock ticks since boot at which a process started; empty where there is no `/proc`. */
-function startTimeOf(pid: number): string {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // Fields after the command name, which is in parentheses and may hold spaces.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
-  } catch {
-    return ''
+  HELD.add(database)
+  return () => {
+    if (HELD.delete(database)) database.close()
   }
-}
-
-function isHeldByForeignLock(path: string): boolean {
-  let locks: string
-  try {
-    locks = fs.readFileSync('/proc/locks', 'utf8')
-  } catch {
-    return false
-  }
-  const { ino } = fs.statSync(path)
-  return locks
-    .split('\n')
-    .some((line) => line.includes('POSIX') && line.split(/\s+/)[5]?.endsWith(`:${ino}`))
 }

@@ -14,6 +14,29 @@ export interface LoggingOptions {
   /** Levels of logger names; a name stands for those below it too (`kafka.controller`). */
   readonly levels?: Readonly<Record<string, LogLevel>>
   readonly format?: 'kafka' | 'json'
+  /** Instead of stdout. */
+  readonly stream?: NodeJS.WritableStream
+}
+
+/** What the images of Kafka understand: `KAFKA_LOG4J_ROOT_LOGLEVEL`, `KAFKA_LOG4J_LOGGERS=a=INFO,b=DEBUG`. */
+export function logLevelsOf(
+  env: Readonly<Record<string, string | undefined>>,
+): Pick<LoggingOptions, 'level' | 'levels'> {
+  const levels: Record<string, LogLevel> = {}
+  for (const pair of (env.KAFKA_LOG4J_LOGGERS ?? '').split(',')) {
+    const [name = '', level = ''] = pair.split('=')
+    const known = levelNamed(level)
+    if (name !== '' && known !== null) levels[name.trim()] = known
+  }
+  return { level: levelNamed(env.KAFKA_LOG4J_ROOT_LOGLEVEL ?? '') ?? 'info', levels }
+}
+
+/** Null for a word that is no level. Log4j knows more of them than we do. */
+function levelNamed(word: string): LogLevel | null {
+  const lower = word.trim().toLowerCase()
+  if (lower === 'trace' || lower === 'all') return 'debug'
+  if (lower === 'fatal' || lower === 'off') return 'error'
+  return LOG_LEVELS.find((level) => level === lower) ?? null
 }
 
 export class WinstonLoggers implements Loggers {
@@ -34,7 +57,11 @@ export class WinstonLoggers implements Loggers {
     this.#sink = winston.createLogger({
       level: 'debug',
       format: combine(stamp, options.format === 'json' ? json() : kafka),
-      transports: [new winston.transports.Console({ stderrLevels: [] })],
+      transports: [
+        options.stream === undefined
+          ? new winston.transports.Console({ stderrLevels: [] })
+          : new winston.transports.Stream({ stream: options.stream }),
+      ],
     })
   }
 

@@ -7,19 +7,21 @@ const KEEP_ALIVE_DELAY_MS = 60_000
 /** Bytes queued on a socket above which `write` asks its caller to wait. */
 const WRITE_BUFFER_BYTES = 1024 * 1024
 
+const BACKLOG = 511
+
 export const systemTransport: Transport = {
   listen: (host, port, onSocket) =>
     new Promise<Listener>((resolve, reject) => {
       const server = net.createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
         onSocket(new TcpSocket(socket)),
       )
-      server.once('error', (error) => reject(listenError(error, host, port)))
-      const at = { port, backlog: 511, ...(host === '' ? {} : { host }) }
+      // After the start this is a connection that could not be accepted (no descriptors left): the
+      // peer sees it closed, and the next one is tried. Rejecting twice does nothing.
+      server.on('error', (error) => reject(listenError(error, host, port)))
+      const at = { port, backlog: BACKLOG, ...(host === '' ? {} : { host }) }
       server.listen(at, () => {
-        resolve({
-          port: (server.address() as net.AddressInfo).port,
-          close: () => new Promise((closed) => server.close(() => closed())),
-        })
+        const { port: realPort } = server.address() as net.AddressInfo
+        resolve({ port: realPort, close: () => closeServer(server) })
       })
     }),
 
@@ -31,7 +33,7 @@ export const systemTransport: Transport = {
       }, timeoutMs)
       const onError = (error: Error): void => {
         clearTimeout(timer)
-        reject(error)
+        reject(connectError(error, host, port))
       }
       socket.once('error', onError)
       socket.once('connect', () => {
@@ -43,14 +45,33 @@ export const systemTransport: Transport = {
     }),
 }
 
+/** Resolves when the port is free; Node's own callback would wait for the last connection. */
+function closeServer(server: net.Server): Promise<void> {
+  server.close()
+  return Promise.resolve()
+}
+
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
   const at = `${host === '' ? '0.0.0.0' : host}:${port}`
-  if (error.code === 'EADDRINUSE') {
-    return new Error(`${at} is taken: stop what listens there or choose another port`, {
-      cause: error,
-    })
+  const cause = { cause: error }
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new Error(`${at} is taken: stop what listens there or choose another port`, cause)
+    case 'EACCES':
+      return new Error(`${at} is not ours to listen on: choose a port above 1023`, cause)
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new Error(`${at} is no address of this machine: correct the listener's host`, cause)
+    default:
+      return new Error(`cannot listen on ${at}: ${error.message}`, cause)
   }
-  return new Error(`cannot listen on ${at}: ${error.message}`, { cause: error })
+}
+
+/** A name with several addresses fails with an `AggregateError` that has no message. */
+function connectError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.message.includes(String(port))) return error
+  const reason = error.message === '' ? (error.code ?? 'failed') : error.message
+  return new Error(`connect to ${host}:${port}: ${reason}`, { cause: error })
 }
 
 class TcpSocket implements Socket {
@@ -59,30 +80,29 @@ class TcpSocket implements Socket {
   readonly localAddress: string
   readonly localPort: number
   readonly #socket: net.Socket
+  #failure: Error | undefined
 
   constructor(socket: net.Socket) {
     this.#socket = socket
-    this.remoteAddress = socket.remoteAddress ?? ''
+    this.remoteAddress = plainAddress(socket.remoteAddress)
     this.remotePort = socket.remotePort ?? 0
-    this.localAddress = socket.localAddress ?? ''
+    this.localAddress = plainAddress(socket.localAddress)
     this.localPort = socket.localPort ?? 0
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS)
     // Without a listener an error before `setHandlers` would end the process.
-    socket.on('error', () => {})
+    socket.on('error', (error) => {
+      this.#failure = error
+    })
   }
 
   setHandlers(handlers: SocketHandlers): void {
-    let failure: Error | undefined
     const socket = this.#socket
     socket.on('data', (chunk: Buffer) => handlers.onData(chunk))
     socket.on('drain', () => handlers.onDrain?.())
-    socket.on('error', (error) => {
-      failure = error
-    })
     // The peer that ends its side is done with us, and Node then ends ours.
-    socket.on('close', () => handlers.onClose(failure))
-    if (socket.destroyed) handlers.onClose(failure)
-    else socket.resume()
+    if (socket.closed) handlers.onClose(this.#failure)
+    else socket.once('close', () => handlers.onClose(this.#failure))
+    socket.resume()
   }
 
   write(chunks: readonly Uint8Array[]): boolean {
@@ -110,10 +130,15 @@ class TcpSocket implements Socket {
   }
 
   end(): void {
-    this.#socket.end()
+    this.#socket.destroySoon()
   }
 
   destroy(): void {
     this.#socket.destroy()
   }
+}
+
+/** A socket that listens on IPv6 and IPv4 shows an IPv4 peer as `::ffff:10.0.0.1`. */
+function plainAddress(address = ''): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

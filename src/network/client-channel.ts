@@ -6,7 +6,7 @@
 import type { Clock, Socket, Transport } from '../base/ports.ts'
 import { decodeCorrelationId, decodeResponseFrame, encodeRequestFrame } from '../protocol/header.ts'
 import type { Api, RequestInput, ResponseOf } from '../protocol/types.ts'
-import { FrameReader } from './framing.ts'
+import { FrameReader, frameChunks } from './framing.ts'
 
 const MAX_RESPONSE_BYTES = 0x7fff_ffff
 
@@ -120,11 +120,7 @@ export class ClientChannel {
     this.#nextCorrelationId = (correlationId + 1) & 0x7fff_ffff
     const { clientId } = this.#options
     const chunks = encodeRequestFrame(api, version, correlationId, clientId, request)
-    const size = Buffer.allocUnsafe(4)
-    let bytes = 0
-    for (const chunk of chunks) bytes += chunk.length
-    size.writeInt32BE(bytes, 0)
-    this.#socket.write([size, ...chunks])
+    this.#socket.write(frameChunks(chunks))
     return correlationId
   }
 

@@ -5,8 +5,9 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Socket } from '../base/ports.ts'
-import { FrameError, FrameReader } from './framing.ts'
+import { FrameError, FrameReader, frameChunks } from './framing.ts'
 
+/** Chunks of the answer without the size prefix; null for no answer. */
 export type ServerReply = (answer: Buffer[] | null | 'close') => void
 
 export interface ConnectionLimits {
@@ -45,7 +46,9 @@ export class ServerConnection {
   readonly #waiting: Buffer[] = []
   #inFlightBytes = 0
   #paused = false
-  #closed = false
+  #proceeding = false
+  /** `ending`: nothing is read any more, what was answered still leaves. */
+  #state: 'open' | 'ending' | 'closed' = 'open'
   #closeReason = 'the peer closed'
   #lastActiveMs: number
   readonly #nowMs: () => number
@@ -64,7 +67,7 @@ export class ServerConnection {
     this.#reader = new FrameReader(limits.maxRequestBytes, (frame) => this.#waiting.push(frame))
     socket.setHandlers({
       onData: (chunk) => this.#onData(chunk),
-      onDrain: () => this.#proceed(),
+      onDrain: () => this.#onDrain(),
       onClose: () => this.#onClosed(),
     })
   }
@@ -84,13 +87,14 @@ export class ServerConnection {
 
   /** At once; requests under way lose their answers. */
   close(reason: string): void {
-    if (this.#closed) return
-    this.#closeReason = reason
+    if (this.#state === 'closed') return
+    if (this.#state === 'open') this.#closeReason = reason
+    this.#state = 'ending'
     this.#socket.destroy()
   }
 
   #onData(chunk: Buffer): void {
-    if (this.#closed) return
+    if (this.#state !== 'open') return
     this.#lastActiveMs = this.#nowMs()
     try {
       this.#reader.push(chunk)
@@ -102,13 +106,25 @@ export class ServerConnection {
     this.#proceed()
   }
 
+  #onDrain(): void {
+    this.#lastActiveMs = this.#nowMs()
+    this.#proceed()
+  }
+
   /** Starts what may be started, then pauses or resumes the socket. */
   #proceed(): void {
-    while (!this.#closed && this.#waiting.length > 0 && !this.#isFull()) {
-      this.#start(this.#waiting.shift()!)
+    // An answer within `onFrame` comes back here: the loop below goes on with it.
+    if (this.#proceeding) return
+    this.#proceeding = true
+    try {
+      while (this.#state === 'open' && this.#waiting.length > 0 && !this.#isFull()) {
+        this.#start(this.#waiting.shift()!)
+      }
+    } finally {
+      this.#proceeding = false
     }
     const full = this.#waiting.length > 0 || this.#isFull()
-    if (full === this.#paused || this.#closed) return
+    if (full === this.#paused || this.#state !== 'open') return
     this.#paused = full
     if (full) this.#socket.pause()
     else this.#socket.resume()
@@ -133,14 +149,14 @@ export class ServerConnection {
 
   /** Sends the answers that are ready at the head of the line. */
   #answer(): void {
-    if (this.#closed) return
+    if (this.#state !== 'open') return
     for (let turn = this.#turns[0]; turn?.answer !== undefined; turn = this.#turns[0]) {
       this.#turns.shift()
       this.#inFlightBytes -= turn.bytes
       if (turn.answer === 'close') {
         this.#closeReason = 'the request was refused'
-        // What was answered before leaves first.
-        this.#closed = true
+        // What was answered before leaves first; a peer that does not take it is closed as idle.
+        this.#state = 'ending'
         this.#socket.end()
         return
       }
@@ -149,23 +165,16 @@ export class ServerConnection {
     this.#proceed()
   }
 
-  #send(chunks: Buffer[]): void {
-    let bytes = 0
-    for (const chunk of chunks) bytes += chunk.length
-    const first = chunks[0]!
-    // One small buffer with size and head, so that small answers are one write.
-    const head = Buffer.allocUnsafe(4 + first.length)
-    head.writeInt32BE(bytes, 0)
-    first.copy(head, 4)
-    chunks[0] = head
+  #send(chunks: readonly Buffer[]): void {
     this.#lastActiveMs = this.#nowMs()
-    this.#socket.write(chunks)
+    this.#socket.write(frameChunks(chunks))
   }
 
   #onClosed(): void {
-    this.#closed = true
+    this.#state = 'closed'
     this.#turns.length = 0
     this.#waiting.length = 0
+    this.#inFlightBytes = 0
     this.#events.onClose(this.#closeReason)
   }
 }

@@ -83,3 +83,24 @@ test('an answer to nothing that was asked ends the connection', async () => {
   answer(socket, 4711, 0)
   await assert.rejects(pending, ChannelError)
 })
+
+test('an answer that cannot be parsed rejects its request and ends the connection', async () => {
+  const { socket, channel } = await connect()
+  const pending = ask(channel)
+  const [{ length = 0 } = {}] = socket.written
+  assert.ok(length > 0)
+  // Correlation id 0, no error, then an array that announces more than there is.
+  socket.receive(Buffer.from('0000000a' + '00000000' + '0000' + '7f000000', 'hex'))
+  await assert.rejects(pending, /sent what is not an answer/)
+  assert.equal(channel.isOpen, false)
+})
+
+test('the timer of a channel is gone when nothing is under way any more', async () => {
+  const { socket, clock, channel } = await connect()
+  const pending = ask(channel, 1000)
+  answer(socket, 0, 0)
+  await pending
+  clock.advance(1000)
+  assert.equal(clock.pendingTimers, 0)
+  assert.equal(channel.isOpen, true)
+})

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { FrameError, FrameReader } from '../../src/network/framing.ts'
+import { FrameError, FrameReader, frameChunks } from '../../src/network/framing.ts'
 
 function framed(payload: Buffer): Buffer {
   const size = Buffer.alloc(4)
@@ -58,4 +58,41 @@ test('an announced size reserves no memory', () => {
   const before = process.memoryUsage().arrayBuffers
   for (const reader of readers) reader.push(size)
   assert.ok(process.memoryUsage().arrayBuffers - before < 10 * 1024 * 1024)
+})
+
+test('a frame that comes byte by byte is held in few objects', () => {
+  const payload = Buffer.from(Array.from({ length: 100_000 }, (_, at) => at & 0xff))
+  const stream = framed(payload)
+  const frames: Buffer[] = []
+  const reader = new FrameReader(1_000_000, (frame) => frames.push(frame))
+  for (let at = 0; at < stream.length; at++) {
+    reader.push(stream.subarray(at, at + 1))
+    assert.ok(reader.heldChunks < 30)
+  }
+  assert.equal(frames.length, 1)
+  assert.ok(frames[0]?.equals(payload))
+})
+
+test('a mixture of large and small chunks is gathered in order', () => {
+  const payload = Buffer.from(Array.from({ length: 50_000 }, (_, at) => (at * 7) & 0xff))
+  const stream = Buffer.concat([framed(payload), framed(Buffer.from('next'))])
+  const frames: Buffer[] = []
+  const reader = new FrameReader(1_000_000, (frame) => frames.push(frame))
+  const sizes = [2, 1, 5, 3000, 10, 1023, 1024, 20_000, 1, 1]
+  for (let at = 0, turn = 0; at < stream.length; turn++) {
+    const bytes = sizes[turn % sizes.length]!
+    reader.push(stream.subarray(at, at + bytes))
+    at += bytes
+  }
+  assert.ok(frames[0]?.equals(payload))
+  assert.equal(frames[1]?.toString(), 'next')
+})
+
+test('the size of an answer shares a buffer with its first chunk unless that is large', () => {
+  const small = frameChunks([Buffer.from('ab'), Buffer.from('c')])
+  assert.deepEqual(small.map(String), ['\0\0\0\x03ab', 'c'])
+  const large = Buffer.alloc(10_000)
+  const chunks = frameChunks([large, Buffer.from('c')])
+  assert.equal(chunks[0]?.readInt32BE(0), 10_001)
+  assert.equal(chunks[1], large)
 })

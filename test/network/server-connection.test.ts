@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ServerConnection, type ServerReply } from '../../src/network/server-connection.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { MemorySocket } from '../support/memory-socket.ts'
 
 function frame(text: string): Buffer {
@@ -11,6 +12,7 @@ function frame(text: string): Buffer {
 
 function connect(limits: { maxInFlight?: number; maxInFlightBytes?: number } = {}) {
   const socket = new MemorySocket()
+  const clock = new FakeClock()
   const asked: { text: string; reply: ServerReply }[] = []
   const closed: string[] = []
   const connection = new ServerConnection(
@@ -20,9 +22,9 @@ function connect(limits: { maxInFlight?: number; maxInFlightBytes?: number } = {
       onFrame: (request, reply) => asked.push({ text: request.toString(), reply }),
       onClose: (reason) => closed.push(reason),
     },
-    () => 0,
+    () => clock.monotonicMs(),
   )
-  return { socket, asked, closed, connection }
+  return { socket, asked, closed, connection, clock }
 }
 
 const written = (socket: MemorySocket) => socket.written.map((chunk) => chunk.toString('latin1'))
@@ -95,4 +97,57 @@ test('an answer that comes after the connection closed is dropped', () => {
   connection.close('test')
   asked[0]!.reply([Buffer.from('A')])
   assert.deepEqual(written(socket), [])
+})
+
+test('a request answered at once in the middle of a chunk keeps the order', () => {
+  const socket = new MemorySocket()
+  new ServerConnection(
+    socket,
+    { maxRequestBytes: 100, maxInFlight: 1, maxInFlightBytes: 1000 },
+    { onFrame: (request, reply) => reply([Buffer.from(request)]), onClose() {} },
+    () => 0,
+  )
+  socket.receive(Buffer.concat(['a', 'b', 'c', 'd'].map(frame)))
+  assert.deepEqual(written(socket), ['\0\0\0\x01a', '\0\0\0\x01b', '\0\0\0\x01c', '\0\0\0\x01d'])
+  assert.equal(socket.paused, false)
+})
+
+test('a refused connection whose peer takes nothing can still be closed', () => {
+  const { socket, asked, closed, connection } = connect()
+  socket.lingers = true
+  socket.receive(frame('a'))
+  asked[0]!.reply('close')
+  assert.equal(socket.ended, true)
+  assert.equal(socket.destroyed, false)
+  socket.receive(frame('b'))
+  assert.equal(asked.length, 1)
+  connection.close('idle for too long')
+  assert.equal(socket.destroyed, true)
+  assert.deepEqual(closed, ['the request was refused'])
+})
+
+test('bytes in, bytes out and a drained socket are signs of life', () => {
+  const { socket, asked, connection, clock } = connect()
+  clock.advance(10)
+  socket.receive(frame('a'))
+  assert.equal(connection.lastActiveMs, 10)
+  clock.advance(10)
+  asked[0]!.reply([Buffer.from('A')])
+  assert.equal(connection.lastActiveMs, 20)
+  clock.advance(10)
+  socket.drain()
+  assert.equal(connection.lastActiveMs, 30)
+})
+
+test('HTTP and TLS on a plaintext port close the connection without an answer', () => {
+  for (const hello of [
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    Buffer.from('1603010200010001', 'hex'),
+  ]) {
+    const { socket, asked } = connect({})
+    socket.receive(hello)
+    assert.equal(asked.length, 0)
+    assert.deepEqual(written(socket), [])
+    assert.equal(socket.destroyed, true)
+  }
 })

@@ -12,6 +12,8 @@ export class MemorySocket implements Socket {
   paused = false
   ended = false
   destroyed = false
+  /** `end` does not close: a peer that does not take what is queued. */
+  lingers = false
   #handlers: SocketHandlers | null = null
 
   setHandlers(handlers: SocketHandlers): void {
@@ -46,7 +48,7 @@ export class MemorySocket implements Socket {
 
   end(): void {
     this.ended = true
-    this.destroy()
+    if (!this.lingers) this.destroy()
   }
 
   destroy(): void {
