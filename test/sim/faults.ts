@@ -199,10 +199,10 @@ export class FaultSchedule {
     const { world } = this.#cluster.network
     const untilMs = world.nowMs + BOOT_MS_MAX
     const look = () => {
-      const isMember = this.#isrs().some((isr) => isr.includes(id))
-      const waits = isMember && !this.#options.flushes && world.nowMs < untilMs
-      if (waits) world.plan(BOOT_POLL_MS, look)
-      else this.#cluster.keepStarting(id)
+      const isrs = this.#isrs().filter((isr) => isr.includes(id))
+      const isLast = isrs.some((isr) => isr.length === 1) && world.nowMs >= untilMs
+      if (isrs.length === 0 || isLast || this.#options.flushes) this.#cluster.keepStarting(id)
+      else world.plan(BOOT_POLL_MS, look)
     }
     look()
   }

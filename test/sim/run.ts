@@ -10,6 +10,7 @@
 import { parseArgs } from 'node:util'
 import { runCluster } from './cluster-run.ts'
 import { runControlPlane } from './control-plane.ts'
+import { FAULT_KINDS } from './faults.ts'
 import { type Simulation, SimulationError } from './simulate.ts'
 
 const { values, positionals } = parseArgs({
@@ -19,6 +20,8 @@ const { values, positionals } = parseArgs({
     count: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '60' },
     trace: { type: 'boolean', default: false },
+    /** Kinds of faults to leave out, with commas. */
+    without: { type: 'string', default: '' },
   },
 })
 
@@ -26,7 +29,11 @@ type Scenario = (seed: number, durationMs: number) => Promise<Simulation>
 
 async function scenario(name: string): Promise<Scenario> {
   if (name === 'control-plane') return runControlPlane
-  if (name === 'cluster') return (seed, durationMs) => runCluster(seed, { durationMs })
+  const without = values.without.split(',')
+  const kinds = FAULT_KINDS.filter((kind) => !without.includes(kind))
+  if (name === 'cluster') {
+    return (seed, durationMs) => runCluster(seed, { durationMs, faults: { kinds } })
+  }
   if (name === 'deletions') return (seed, durationMs) => runControlPlane(seed, durationMs, true)
   throw new Error(`no scenario ${name}: cluster, control-plane, deletions`)
 }
