@@ -13,19 +13,25 @@ export class CheckpointError extends Error {
   }
 }
 
+/** Durable when it returns. */
 export function writeFileAtomically(disk: Disk, path: string, text: string): void {
+  writeFileRenamed(disk, path, text, true)
+}
+
+/** Old or new after a crash of the process; after a power loss perhaps neither, unless `durable`. */
+export function writeFileRenamed(disk: Disk, path: string, text: string, durable: boolean): void {
   const temporary = `${path}.tmp`
   const file = disk.open(temporary, 'write')
   try {
     const bytes = Buffer.from(text)
     file.write([bytes], 0)
     file.truncate(bytes.length)
-    file.sync()
+    if (durable) file.sync()
   } finally {
     file.close()
   }
   disk.rename(temporary, path)
-  disk.syncDirectory(path.slice(0, path.lastIndexOf('/')))
+  if (durable) disk.syncDirectory(path.slice(0, path.lastIndexOf('/')))
 }
 
 export function writeOffsetCheckpoint(
@@ -57,9 +63,10 @@ export function writeEpochCheckpoint(
   disk: Disk,
   path: string,
   entries: readonly EpochEntry[],
+  durable: boolean,
 ): void {
   const lines = entries.map(({ epoch, startOffset }) => `${epoch} ${startOffset}\n`)
-  writeFileAtomically(disk, path, `0\n${lines.length}\n${lines.join('')}`)
+  writeFileRenamed(disk, path, `0\n${lines.length}\n${lines.join('')}`, durable)
 }
 
 function readEntries(disk: Disk, path: string, fieldCount: number): string[][] {

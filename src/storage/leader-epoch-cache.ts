@@ -11,13 +11,17 @@ export interface EpochEnd {
 
 const UNDEFINED: EpochEnd = { epoch: -1, endOffset: -1 }
 
+/** `durable`: on the device when it returns. */
+export type WriteEpochs = (entries: readonly EpochEntry[], durable: boolean) => void
+
 export class LeaderEpochCache {
   #entries: EpochEntry[]
-  readonly #persist: (entries: readonly EpochEntry[]) => void
+  readonly #write: WriteEpochs
+  #isDurable = true
 
-  constructor(entries: readonly EpochEntry[], persist: (entries: readonly EpochEntry[]) => void) {
+  constructor(entries: readonly EpochEntry[], write: WriteEpochs) {
     this.#entries = [...entries]
-    this.#persist = persist
+    this.#write = write
   }
 
   get entries(): readonly EpochEntry[] {
@@ -37,7 +41,7 @@ export class LeaderEpochCache {
       this.#entries.pop()
     }
     this.#entries.push({ epoch, startOffset })
-    this.#persist(this.#entries)
+    this.#persist()
   }
 
   endOffsetFor(requested: number, logEndOffset: number): EpochEnd {
@@ -54,7 +58,7 @@ export class LeaderEpochCache {
     const kept = this.#entries.filter(({ startOffset }) => startOffset < offset)
     if (kept.length === this.#entries.length) return
     this.#entries = kept
-    this.#persist(kept)
+    this.#persist()
   }
 
   truncateFromStart(offset: number): void {
@@ -65,11 +69,23 @@ export class LeaderEpochCache {
       { epoch: last.epoch, startOffset: offset },
       ...this.#entries.slice(dropped.length),
     ]
-    this.#persist(this.#entries)
+    this.#persist()
   }
 
   clear(): void {
     this.#entries = []
-    this.#persist(this.#entries)
+    this.#persist()
+  }
+
+  /** Before the recovery point passes the start of an epoch, that epoch must be on the device. */
+  flush(): void {
+    if (this.#isDurable) return
+    this.#write(this.#entries, true)
+    this.#isDurable = true
+  }
+
+  #persist(): void {
+    this.#write(this.#entries, false)
+    this.#isDurable = false
   }
 }

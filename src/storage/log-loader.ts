@@ -16,7 +16,7 @@ import {
 import { CorruptRecordError, sizeOfBatchAt } from '../records/batches.ts'
 import { crc32c } from '../records/crc32c.ts'
 import { CheckpointError, readEpochCheckpoint, writeEpochCheckpoint } from './checkpoints.ts'
-import { LeaderEpochCache } from './leader-epoch-cache.ts'
+import { LeaderEpochCache, type WriteEpochs } from './leader-epoch-cache.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LoadedLog } from './log-types.ts'
 import { readTopicId } from './partition-metadata.ts'
@@ -82,8 +82,8 @@ function removeLeftovers(disk: Disk, directory: string): void {
 
 function openEpochs(disk: Disk, directory: string, logger: Logger): LeaderEpochCache {
   const path = `${directory}/leader-epoch-checkpoint`
-  const persist = (entries: LeaderEpochCache['entries']) =>
-    writeEpochCheckpoint(disk, path, entries)
+  const persist: WriteEpochs = (entries, durable) =>
+    writeEpochCheckpoint(disk, path, entries, durable)
   try {
     return new LeaderEpochCache(readEpochCheckpoint(disk, path), persist)
   } catch (error) {

@@ -165,8 +165,8 @@ export class LogManager {
         highWatermark: highWatermarks.get(topic, partition) ?? 0,
         nowMs: clock.wallMs(),
       })
-      const log = new Log(this.#logPorts(dir), loaded, config, (topicId) =>
-        writeTopicId(disk, directory, topicId),
+      const log = new Log(this.#logPorts(dir), loaded, config, (topicId, durable) =>
+        writeTopicId(disk, directory, topicId, durable),
       )
       this.#logs.set(topic, partition, { log, dir })
     }
@@ -255,9 +255,8 @@ export class LogManager {
       highWatermark: 0,
       nowMs: clock.wallMs(),
     })
-    disk.syncDirectory(dir.path)
-    const log = new Log(this.#logPorts(dir), loaded, config, (id) =>
-      writeTopicId(disk, directory, id),
+    const log = new Log(this.#logPorts(dir), loaded, config, (id, durable) =>
+      writeTopicId(disk, directory, id, durable),
     )
     this.#logs.set(topic, partition, { log, dir })
     this.#logger.info(`Created log for partition ${topic}-${partition} in ${directory}`)

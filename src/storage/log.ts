@@ -37,7 +37,9 @@ export class Log {
   readonly #epochs: LeaderEpochCache
   readonly #producers: ProducerState
   readonly #tail: MemoryTail
-  readonly #writeTopicId: (topicId: string) => void
+  readonly #writeTopicId: (topicId: string, durable: boolean) => void
+  /** Directory, topic id and first segment survive a power loss. */
+  #isRooted = false
   #segments: Segment[]
   #topicId: string | null
   #logStartOffset: number
@@ -50,7 +52,7 @@ export class Log {
     ports: LogPorts,
     loaded: LoadedLog,
     config: LogConfig,
-    writeTopicId: (topicId: string) => void,
+    writeTopicId: (topicId: string, durable: boolean) => void,
   ) {
     this.#ports = ports
     this.config = config
@@ -84,23 +86,16 @@ export class Log {
     return this.#highWatermark
   }
 
-  /** Without transactions everything committed is stable. */
   get lastStableOffset(): number {
     return this.#highWatermark
   }
 
-  /** Everything below it is on the device. */
   get recoveryPoint(): number {
     return this.#recoveryPoint
   }
 
-  /** -1 when no epoch is known. */
   get latestEpoch(): number {
     return this.#epochs.latestEpoch
-  }
-
-  get producerCount(): number {
-    return this.#producers.size
   }
 
   get sizeBytes(): number {
@@ -111,17 +106,14 @@ export class Log {
     return this.#segments[0]!.baseOffset
   }
 
-  get segmentCount(): number {
-    return this.#segments.length
-  }
-
   get lastFlushMs(): number {
     return this.#lastFlushMs
   }
 
   assignTopicId(topicId: string): void {
-    this.#writeTopicId(topicId)
+    this.#guarded(() => this.#writeTopicId(topicId, false))
     this.#topicId = topicId
+    this.#isRooted = false
   }
 
   appendAsLeader(
@@ -239,17 +231,25 @@ export class Log {
     }
   }
 
-  /** The old segment is durable before the recovery point passes it. */
+  /** The recovery point passes the old segment when that is on the device, which nobody waits for. */
   #roll(baseOffset: number): void {
-    const { disk, clock } = this.#ports
-    this.#active.finish()
-    this.#active.flush()
+    const { disk, clock, onDiskError } = this.#ports
+    const old = this.#active
+    old.finish()
+    this.#root()
+    this.#epochs.flush()
     this.#writeSnapshot(baseOffset)
     const segment = new Segment(disk, this.directory, baseOffset, clock.wallMs())
     segment.create()
     disk.syncDirectory(this.directory)
     this.#segments.push(segment)
-    this.#recoveryPoint = Math.max(this.#recoveryPoint, baseOffset)
+    old.flushAsync().then((isDurable) => {
+      const before = this.#segments[this.#segments.indexOf(old) - 1]
+      const isNext = before === undefined || before.isDurable
+      if (isDurable && isNext && this.#segments.includes(old)) {
+        this.#recoveryPoint = Math.max(this.#recoveryPoint, baseOffset)
+      }
+    }, onDiskError)
   }
 
   #writeSnapshot(offset: number): void {
@@ -268,12 +268,13 @@ export class Log {
     if (this.#logEndOffset - this.#recoveryPoint >= this.config.flushMessages) this.#flush()
   }
 
-  /** Forces everything to the device. */
   flush(): void {
     this.#guarded(() => this.#flush())
   }
 
   #flush(): void {
+    this.#root()
+    this.#epochs.flush()
     const from = this.#recoveryPoint
     const first = segmentIndexOf(this.#segments, from)
     for (let index = first; index < this.#segments.length; index++) this.#segments[index]!.flush()
@@ -282,6 +283,15 @@ export class Log {
     }
     this.#recoveryPoint = this.#logEndOffset
     this.#lastFlushMs = this.#ports.clock.monotonicMs()
+  }
+
+  /** Once: what a new log left to the page cache. */
+  #root(): void {
+    if (this.#isRooted) return
+    if (this.#topicId !== null) this.#writeTopicId(this.#topicId, true)
+    this.#ports.disk.syncDirectory(this.directory)
+    this.#ports.disk.syncDirectory(this.directory.slice(0, this.directory.lastIndexOf('/')))
+    this.#isRooted = true
   }
 
   /** Throws OFFSET_OUT_OF_RANGE. The first batch comes whole when `minOneMessage`. */

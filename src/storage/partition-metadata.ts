@@ -1,6 +1,6 @@
 /** `partition.metadata`: the topic id, written before any record. */
 import type { Disk } from '../base/ports.ts'
-import { writeFileAtomically } from './checkpoints.ts'
+import { writeFileRenamed } from './checkpoints.ts'
 
 const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA'
 
@@ -13,7 +13,13 @@ export function readTopicId(disk: Disk, directory: string): string | null {
   return topicId === undefined || topicId === ZERO_UUID ? null : topicId
 }
 
-export function writeTopicId(disk: Disk, directory: string, topicId: string): void {
+/** Durable with the first flush of the log: without records there is nothing to lose. */
+export function writeTopicId(
+  disk: Disk,
+  directory: string,
+  topicId: string,
+  durable = false,
+): void {
   const text = `version: 0\ntopic_id: ${topicId}`
-  writeFileAtomically(disk, `${directory}/partition.metadata`, text)
+  writeFileRenamed(disk, `${directory}/partition.metadata`, text, durable)
 }

@@ -183,6 +183,24 @@ export class Segment {
     this.timeIndex.flush(true)
   }
 
+  /** Nothing was written since the last flush. */
+  get isDurable(): boolean {
+    return !this.#unsynced
+  }
+
+  /** Without blocking; false when it was written again or closed meanwhile. */
+  async flushAsync(): Promise<boolean> {
+    if (!this.#unsynced) return true
+    const size = this.size
+    const file = this.file
+    await file.syncAsync()
+    if (this.size !== size || this.#file !== file) return false
+    this.#unsynced = false
+    this.offsetIndex.flush(true)
+    this.timeIndex.flush(true)
+    return true
+  }
+
   /** No more appends: the indexes are completed and written. */
   finish(): void {
     this.timeIndex.maybeAppend(this.maxTimestamp, this.offsetOfMaxTimestamp)
