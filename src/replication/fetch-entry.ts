@@ -15,8 +15,10 @@ import type { FetchWatcher } from './waiters.ts'
 /** What a waiting fetch is told. */
 export interface BytesWanted {
   gain(bytes: number): void
-  /** Enough is known to answer at once. */
+  /** Enough is known to answer at the end of the turn. */
   ready(): void
+  /** The session goes on without it: answers now, with what is there. */
+  overtake(): void
 }
 
 /** What a reader asks of a partition. */

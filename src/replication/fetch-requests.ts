@@ -89,8 +89,6 @@ export class FetchRequests {
       return
     }
     const { reader } = opened
-    // The requester has sent another request meanwhile: it does not wait for this one any more.
-    if (reader.waiting !== null) this.#finish(reader.waiting as WaitingFetch)
     const maxBytes = Math.min(request.maxBytes, this.#ports.maxBytes)
     const open: OpenFetch = { call, mode, opened, maxBytes, respond }
     reader.lastFetchMs = nowMs
@@ -108,16 +106,13 @@ export class FetchRequests {
   /** Answers what events have made ready; called when the work that caused them is done. */
   finishReady(): void {
     for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
-      this.#finish(next)
+      this.finish(next)
     }
   }
 
   #wait(open: OpenFetch, reads: Reads, minBytes: number): void {
     const { reader } = open.opened
-    const waiting = new WaitingFetch(open, minBytes - reads.bytes, this.#ready, () => {
-      this.#ports.stats.delayedFetchExpirations += 1
-      this.#finish(waiting)
-    })
+    const waiting = new WaitingFetch(open, minBytes - reads.bytes, this, this.#ready)
     reader.waiting = waiting
     for (const { entry, bytes } of reads.list) {
       entry.countedBytes = bytes
@@ -127,7 +122,12 @@ export class FetchRequests {
     this.#ports.purgatory.add(waiting, open.call.request.maxWaitMs)
   }
 
-  #finish(waiting: WaitingFetch): void {
+  expire(waiting: WaitingFetch): void {
+    this.#ports.stats.delayedFetchExpirations += 1
+    this.finish(waiting)
+  }
+
+  finish(waiting: WaitingFetch): void {
     if (waiting.isFinished) return
     waiting.isFinished = true
     this.#waitingCount -= 1
@@ -214,7 +214,7 @@ class WaitingFetch implements Expiring, BytesWanted {
   deadlineTick = -1
   previousInSlot: Expiring | null = null
   nextInSlot: Expiring | null = null
-  readonly onExpired: () => void
+  readonly #owner: FetchRequests
   readonly #readyList: WaitingFetch[]
   #missingBytes: number
   #isListed = false
@@ -222,13 +222,21 @@ class WaitingFetch implements Expiring, BytesWanted {
   constructor(
     open: OpenFetch,
     missingBytes: number,
+    owner: FetchRequests,
     readyList: WaitingFetch[],
-    onExpired: () => void,
   ) {
     this.open = open
     this.#missingBytes = missingBytes
+    this.#owner = owner
     this.#readyList = readyList
-    this.onExpired = onExpired
+  }
+
+  onExpired(): void {
+    this.#owner.expire(this)
+  }
+
+  overtake(): void {
+    this.#owner.finish(this)
   }
 
   gain(bytes: number): void {

@@ -147,6 +147,8 @@ export class FetchSessionCache {
     if (session.usesTopicIds !== usesTopicIds) {
       return { kind: 'error', code: ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR }
     }
+    // Before anything changes: the request that still waits belongs to the epoch before.
+    session.reader.waiting?.overtake()
     session.update(request)
     if (session.size === 0) {
       this.#remove(sessionId)

@@ -23,6 +23,8 @@ export interface FollowedPartition {
   lag: number
   /** What the leader was told last; null while it is not in the session. */
   sent: FetchRequestPartition | null
+  /** Number of the request that said so; answers to earlier ones are not for it. */
+  sentIn: number
 }
 
 type FetchRequest = RequestInput<typeof fetch>
@@ -43,6 +45,8 @@ export interface SessionFields {
 export class FetcherSession {
   #id = 0
   #epoch = FULL
+  /** The leader has no room for our session. */
+  #isDenied = false
   /** Partitions for which what we want may differ from what the leader knows. */
   readonly #changed = new Set<Partition>()
   /** What the leader has in the session, with the topic id under which it has it. */
@@ -53,6 +57,12 @@ export class FetcherSession {
     this.#maxBytes = maxBytes
   }
 
+  /** The next fetch asks for a session, so it had better be answered soon. */
+  get isOpening(): boolean {
+    return this.isFull && !this.#isDenied
+  }
+
+  /** There is no session yet: the next fetch names everything. */
   get isFull(): boolean {
     return this.#epoch === FULL
   }
@@ -62,9 +72,14 @@ export class FetcherSession {
   }
 
   /** `followed` is all that the fetcher follows now; whoever is not ready is left out. */
-  build(followed: ReadonlyMap<Partition, FollowedPartition>, nowMs: number): SessionFields {
+  build(
+    followed: ReadonlyMap<Partition, FollowedPartition>,
+    requestNumber: number,
+    nowMs: number,
+  ): SessionFields {
     const topics = new Map<string, FetchRequestTopic & { partitions: FetchRequestPartition[] }>()
     const forgotten: Forgotten[] = []
+    const waiting: Partition[] = []
     if (this.isFull) this.#known.clear()
     for (const partition of this.isFull ? followed.keys() : this.#changed) {
       const entry = followed.get(partition)
@@ -77,7 +92,11 @@ export class FetcherSession {
       }
       if (entry === undefined) continue
       entry.sent = isReady ? this.#request(entry) : null
-      if (entry.sent === null) continue
+      if (entry.sent === null) {
+        waiting.push(partition)
+        continue
+      }
+      entry.sentIn = requestNumber
       this.#known.set(partition, entry.topicId)
       let requested = topics.get(topic)
       if (requested === undefined) {
@@ -87,9 +106,12 @@ export class FetcherSession {
       requested.partitions.push(entry.sent)
     }
     this.#changed.clear()
+    for (const partition of waiting) this.#changed.add(partition)
+    const sessionEpoch = this.#epoch
+    if (!this.isFull) this.#epoch = sessionEpoch === MAX_EPOCH ? 1 : sessionEpoch + 1
     return {
       sessionId: this.#id,
-      sessionEpoch: this.#epoch,
+      sessionEpoch,
       topics: [...topics.values()],
       forgottenTopicsData: forgotten,
     }
@@ -115,9 +137,8 @@ export class FetcherSession {
     }
     if (this.isFull) {
       this.#id = sessionId
-      this.#epoch = sessionId === 0 ? FULL : 1
-    } else {
-      this.#epoch = this.#epoch === MAX_EPOCH ? 1 : this.#epoch + 1
+      this.#isDenied = sessionId === 0
+      this.#epoch = this.#isDenied ? FULL : 1
     }
     return true
   }
@@ -125,5 +146,6 @@ export class FetcherSession {
   /** The connection broke, or the way to name topics changes: close the old session, open another. */
   restart(): void {
     this.#epoch = FULL
+    this.#isDenied = false
   }
 }

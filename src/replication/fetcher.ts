@@ -1,7 +1,10 @@
 /**
  * The loop that copies partitions from one leader broker: fetch, cut where the logs diverge, append.
- * One request is in flight; the next is on its way before anything that can wait is done for the last
- * (high watermarks, consumers of this replica). Trouble with one partition never stops the others.
+ * The next request is on its way before anything that can wait is done for the last (high watermarks,
+ * consumers of this replica). Trouble with one partition never stops the others.
+ *
+ * One request is in flight. A leader without news holds it back, though; so that a partition which
+ * is added meanwhile need not wait for that, a second one follows, with what has changed.
  */
 
 import type { Clock, Logger } from '../base/ports.ts'
@@ -52,6 +55,11 @@ const VERSION_WITH_TOPIC_IDS = 17
 const VERSION_WITH_NAMES = 12
 const FIRST_WITH_TOPIC_IDS = 13
 
+interface SentFetch {
+  readonly number: number
+  readonly answer: Promise<FetchResponse>
+}
+
 /** What the leader said of its log, to be taken over when there is time. */
 interface LeaderNews {
   readonly followed: FollowedPartition
@@ -74,6 +82,11 @@ export class Fetcher {
   #outOfRange: FollowedPartition[] = []
   #wake: (() => void) | null = null
   #cancelWake: (() => void) | null = null
+  /** The second request in flight. */
+  #extra: SentFetch | null = null
+  #isExtraPlanned = false
+  #sentCount = 0
+  #isAwaiting = false
   #isSessionRefused = false
   #isStopped = false
 
@@ -121,6 +134,7 @@ export class Fetcher {
       readyAtMs: 0,
       lag: 0,
       sent: null,
+      sentIn: -1,
     }
     this.#followed.set(partition, followed)
     let partitions = this.#byTopic.get(topic)
@@ -132,6 +146,7 @@ export class Fetcher {
     if (topicId === ZERO_UUID) this.#withoutTopicId += 1
     else this.#topicNames.set(topicId, topic)
     this.#wakeUp()
+    this.#sendExtraSoon()
   }
 
   remove(partition: Partition): void {
@@ -163,25 +178,44 @@ export class Fetcher {
         await this.#sleepUntil(wakeAtMs, nowMs)
         continue
       }
-      const response = await this.#exchange()
-      if (response !== null && !this.#isStopped) this.#process(response)
+      await this.#exchange()
     }
   }
 
-  /** Null when the network failed. */
-  async #exchange(): Promise<FetchResponse | null> {
+  async #exchange(): Promise<void> {
+    let sent: SentFetch
+    let response: FetchResponse
     try {
       this.#channel ??= await this.#connect()
       // Nobody is asked for the same wrong offset again.
       if (this.#outOfRange.length > 0) await this.#restartOutOfRange(this.#channel)
-      if (this.#isStopped) return null
-      const answer = this.#sendFetch(this.#channel)
+      if (this.#isStopped) return
+      sent = this.#extra ?? this.#sendFetch(this.#channel)
+      this.#extra = null
       this.#takeNews()
-      return await answer
+      this.#isAwaiting = true
+      response = await sent.answer
     } catch (error) {
       this.#onConnectionError(error)
-      return null
+      return
+    } finally {
+      this.#isAwaiting = false
     }
+    if (!this.#isStopped) this.#process(response, sent.number)
+  }
+
+  #sendExtraSoon(): void {
+    // Once for all that is added in this turn.
+    if (this.#isExtraPlanned || !this.#isAwaiting) return
+    this.#isExtraPlanned = true
+    void Promise.resolve().then(() => {
+      this.#isExtraPlanned = false
+      const isPossible = this.#isAwaiting && this.#extra === null && !this.#session.isFull
+      if (!isPossible || this.#channel === null || this.#versionWanted !== this.#version) return
+      this.#extra = this.#sendFetch(this.#channel)
+      // The loop awaits it next, unless the connection breaks before.
+      this.#extra.answer.catch(() => {})
+    })
   }
 
   async #connect(): Promise<ReplicaChannel> {
@@ -217,26 +251,33 @@ export class Fetcher {
     wake?.()
   }
 
-  #sendFetch(channel: ReplicaChannel): Promise<FetchResponse> {
+  get #versionWanted(): number {
+    return this.#withoutTopicId > 0 ? VERSION_WITH_NAMES : VERSION_WITH_TOPIC_IDS
+  }
+
+  #sendFetch(channel: ReplicaChannel): SentFetch {
     const { options, clock } = this.#ports
-    const version = this.#withoutTopicId > 0 ? VERSION_WITH_NAMES : VERSION_WITH_TOPIC_IDS
+    const version = this.#versionWanted
     if (version !== this.#version) this.#session.restart()
     this.#version = version
     const replicaId = options.brokerId
-    return channel.send(fetch, version, {
+    const number = this.#sentCount++
+    const answer = channel.send(fetch, version, {
       replicaId,
       replicaState: { replicaId, replicaEpoch: this.#ports.brokerEpoch() },
-      maxWaitMs: options.replicaFetchWaitMaxMs,
+      maxWaitMs: this.#session.isOpening ? 0 : options.replicaFetchWaitMaxMs,
       minBytes: options.replicaFetchMinBytes,
       maxBytes: options.replicaFetchResponseMaxBytes,
-      ...this.#session.build(this.#followed, clock.monotonicMs()),
+      ...this.#session.build(this.#followed, number, clock.monotonicMs()),
     })
+    return { number, answer }
   }
 
-  #process(response: FetchResponse): void {
+  #process(response: FetchResponse, number: number): void {
     if (!this.#session.onResponse(response.errorCode, response.sessionId)) {
       const code = errorName(response.errorCode as ErrorCode)
       this.#ports.logger.info(`Broker ${this.leaderId} refused the fetch session with ${code}`)
+      this.#extra = null
       // The next fetch is a full one, which mends what can be mended.
       if (this.#isSessionRefused) this.#backOffAll()
       this.#isSessionRefused = true
@@ -251,8 +292,8 @@ export class Fetcher {
       for (const each of partitions) {
         const entry = followed.get(each.partitionIndex)
         // Restarted, or moved on, since the request was sent.
-        if (entry === undefined || entry.sent?.fetchOffset !== entry.fetchOffset) continue
-        this.#processPartition(entry, each)
+        if (entry === undefined || entry.sentIn > number) continue
+        if (entry.sent?.fetchOffset === entry.fetchOffset) this.#processPartition(entry, each)
       }
     }
   }
@@ -370,6 +411,7 @@ export class Fetcher {
     if (this.#isStopped) return
     this.#channel?.close()
     this.#channel = null
+    this.#extra = null
     this.#session.restart()
     this.#ports.logger.warn(`Fetching from broker ${this.leaderId} failed: ${String(error)}`)
     this.#backOffAll()

@@ -11,7 +11,7 @@ test('acks=all is answered when all of the ISR have the record', async () => {
   await t.settle()
   assert.equal(produced.answer.errorCode, ErrorCode.NONE)
   assert.equal(produced.answer.baseOffset, 0)
-  for (const id of [1, 2, 3]) assert.deepEqual(t.broker(id).values('orders'), ['a'])
+  for (const id of [1, 2, 3]) assert.deepEqual(await t.broker(id).values('orders'), ['a'])
   assert.equal(t.broker(1).log('orders').highWatermark, 1)
   t.stop()
 })

@@ -17,7 +17,9 @@ import { alterPartition } from '../../src/protocol/messages/alter-partition.ts'
 import { fetch } from '../../src/protocol/messages/fetch.ts'
 import { leaderAndIsr } from '../../src/protocol/messages/leader-and-isr.ts'
 import { listOffsets } from '../../src/protocol/messages/list-offsets.ts'
+import { stopReplica } from '../../src/protocol/messages/stop-replica.ts'
 import type { Api, RequestInput, RequestOf, ResponseInput } from '../../src/protocol/types.ts'
+import { readLastOffset } from '../../src/records/batch-header.ts'
 import { forEachBatch } from '../../src/records/batches.ts'
 import { buildBatch } from '../../src/records/builder.ts'
 import { readRecords } from '../../src/records/reader.ts'
@@ -79,6 +81,8 @@ export class ReplicaCluster {
   /** Replaces the well-behaved answer. Null: behave. A promise may hold the answer back. */
   onAlterPartition: (request: AlterRequest) => Promise<AlterAnswer> | AlterAnswer | null = () =>
     null
+  /** Sees, and may spoil, the records that a follower is sent. */
+  onFetchedBytes: (topic: string, records: Buffer) => void = () => {}
   readonly #options: Partial<ReplicaManagerOptions>
   /** Brokers that everybody believes to be alive. */
   readonly #alive = new Set<number>()
@@ -110,14 +114,24 @@ export class ReplicaCluster {
     config: Partial<LogConfig> = {},
     isr: number[] = replicas,
   ): Promise<void> {
+    this.createTopicState(name, replicas, config, isr)
+    this.tell(name, replicas, true)
+    await this.settle()
+  }
+
+  /** The topic exists, but its replicas have not been told. */
+  createTopicState(
+    name: string,
+    replicas: number[],
+    config: Partial<LogConfig> = {},
+    isr: number[] = replicas,
+  ): void {
     const topicId = Buffer.alloc(16, this.#nextTopicId++).toString('base64url')
     const leader = replicas[0]!
     const state = { name, topicId, replicas, leader, leaderEpoch: 0, isr, partitionEpoch: 0 }
     this.topics.set(name, state)
     this.logConfig.set(name, config)
     this.updateMetadata()
-    this.tell(name, replicas, true)
-    await this.settle()
   }
 
   /** A new leader epoch, told to all replicas or to some. */
@@ -265,10 +279,12 @@ export class ReplicaBroker {
   replicas!: ReplicaManager
   isRunning = false
   isFenced = false
+  brokerEpoch: number
 
   constructor(cluster: ReplicaCluster, id: number, options: Partial<ReplicaManagerOptions>) {
     this.#cluster = cluster
     this.id = id
+    this.brokerEpoch = 100 + id
     this.#disk = new SimDisk(new SeededRandom(id))
     this.#options = options
   }
@@ -294,7 +310,7 @@ export class ReplicaBroker {
         metadata: this.metadata,
         connectToBroker: (id) => this.#connect(id),
         sendToController: (version, request) => this.#sendToController(version, request),
-        brokerEpoch: () => 100 + this.id,
+        brokerEpoch: () => this.brokerEpoch,
         isFenced: () => this.isFenced,
       },
       { ...testOptions, ...this.#options, brokerId: this.id },
@@ -353,6 +369,29 @@ export class ReplicaBroker {
     return partition!.errorCode as ErrorCode
   }
 
+  /** The code for the one partition of the topic. */
+  stopReplica(
+    topic: string,
+    options: { leaderEpoch?: number; isDeleted?: boolean; controllerEpoch?: number } = {},
+  ): ErrorCode {
+    const { leaderEpoch = -1, isDeleted = false, controllerEpoch } = options
+    const { errorCode, partitionErrors } = this.replicas.stopReplicas(
+      throughCodec(stopReplica, 4, {
+        controllerId: 1,
+        controllerEpoch: controllerEpoch ?? this.#cluster.controllerEpoch,
+        ungroupedPartitions: [],
+        topics: [],
+        topicStates: [
+          {
+            topicName: topic,
+            partitionStates: [{ partitionIndex: 0, leaderEpoch, deletePartition: isDeleted }],
+          },
+        ],
+      }) as RequestOf<typeof stopReplica>,
+    )
+    return (partitionErrors[0]?.errorCode ?? errorCode) as ErrorCode
+  }
+
   /** The last answer; `done` tells whether there is one. */
   produce(topic: string, values: string[], options: ProduceOptions = {}): Pending<AppendedResult> {
     const { acks = -1, timeoutMs = 30_000, ...batch } = options
@@ -398,15 +437,55 @@ export class ReplicaBroker {
     return pending
   }
 
+  async listOffsets(
+    topic: string,
+    timestamp: number,
+    options: { version?: number; replicaId?: number } = {},
+  ) {
+    const { version = 9, replicaId = -1 } = options
+    const request = throughCodec(listOffsets, version, {
+      replicaId,
+      topics: [{ name: topic, partitions: [{ partitionIndex: 0, timestamp }] }],
+    }) as RequestOf<typeof listOffsets>
+    const answer = await this.replicas.listOffsets(request, version)
+    const { errorCode, offset, timestamp: found, leaderEpoch } = answer.topics[0]!.partitions[0]!
+    return { errorCode, offset, timestamp: found, leaderEpoch }
+  }
+
+  /** Any Fetch, as it comes from the wire. */
+  fetchRaw(request: Partial<RequestInput<typeof fetch>>, version = 12): Pending<FetchAnswer> {
+    const pending = new Pending<FetchAnswer>()
+    const defaults = { replicaId: -1, maxWaitMs: 0, minBytes: 1, maxBytes: 1024 * 1024, topics: [] }
+    const asked = throughCodec(fetch, version, { ...defaults, ...request }) as RequestOf<
+      typeof fetch
+    >
+    this.replicas.fetch({ request: asked, version, listener: 'PLAINTEXT' }, (answer) => {
+      pending.resolve(answer)
+    })
+    return pending
+  }
+
   log(topic: string) {
     return this.replicas.partition(topic, 0)!.log!
   }
 
-  /** Values from the log start to the log end. */
-  values(topic: string): string[] {
+  /** From the log start to the log end. */
+  async bytes(topic: string): Promise<Buffer> {
     const log = this.log(topic)
-    const { chunks } = log.read(log.logStartOffset, 1024 * 1024, 'log-end', true)
-    return valuesOf(chunks ?? [])
+    const read = log.read(log.logStartOffset, 1024 * 1024, 'log-end', true)
+    const bytes = Buffer.concat(read.chunks ?? (await read.materialize()))
+    // The tail in memory and the rest on the disk come in two reads.
+    let end = log.logStartOffset
+    forEachBatch(bytes, (at) => {
+      end = readLastOffset(bytes, at) + 1
+    })
+    if (end === log.logEndOffset) return bytes
+    const rest = log.read(end, 1024 * 1024, 'log-end', true)
+    return Buffer.concat([bytes, ...(rest.chunks ?? (await rest.materialize()))])
+  }
+
+  async values(topic: string): Promise<string[]> {
+    return valuesOf([await this.bytes(topic)])
   }
 
   setTopicConfig(topic: string, config: Partial<LogConfig>): void {
@@ -443,7 +522,7 @@ export class ReplicaBroker {
     if (target === undefined || !target.isRunning || !this.isRunning || isCut) {
       return Promise.reject(new Error(`no connection to ${id}`))
     }
-    const channel = new MemoryChannel(target)
+    const channel = new MemoryChannel(this.#cluster, target)
     this.#channels.push(channel)
     return Promise.resolve(channel)
   }
@@ -500,11 +579,13 @@ export class Pending<T> {
 
 class MemoryChannel implements ReplicaChannel {
   readonly to: number
+  readonly #cluster: ReplicaCluster
   readonly #target: ReplicaBroker
   readonly #rejects = new Set<(error: Error) => void>()
   #isBroken = false
 
-  constructor(target: ReplicaBroker) {
+  constructor(cluster: ReplicaCluster, target: ReplicaBroker) {
+    this.#cluster = cluster
     this.to = target.id
     this.#target = target
   }
@@ -536,11 +617,29 @@ class MemoryChannel implements ReplicaChannel {
     this.#rejects.clear()
   }
 
+  #spoiled(answer: FetchAnswer): FetchAnswer {
+    const names = new Map([...this.#cluster.topics.values()].map((one) => [one.topicId, one.name]))
+    return {
+      ...answer,
+      responses: answer.responses.map((topic) => ({
+        ...topic,
+        partitions: topic.partitions.map((partition) => {
+          if ((partition.records?.length ?? 0) === 0) return partition
+          const records = Buffer.concat(partition.records!)
+          this.#cluster.onFetchedBytes(topic.topic || names.get(topic.topicId!)!, records)
+          return { ...partition, records: [records] }
+        }),
+      })),
+    }
+  }
+
   #serve(api: Api, version: number, asked: unknown, respond: (answer: object) => void): void {
     const { replicas } = this.#target
     if (api.key === fetch.key) {
       const request = asked as RequestOf<typeof fetch>
-      replicas.fetch({ request, version, listener: 'PLAINTEXT' }, respond)
+      replicas.fetch({ request, version, listener: 'PLAINTEXT' }, (answer) => {
+        respond(this.#spoiled(answer))
+      })
     } else {
       assert.equal(api.key, listOffsets.key)
       void replicas.listOffsets(asked as RequestOf<typeof listOffsets>, version).then(respond)
