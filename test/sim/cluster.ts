@@ -107,10 +107,14 @@ export class SimCluster {
     host.broker = null
   }
 
-  /** The host goes off; what was not synced is gone, and nobody is told. */
+  /** The host goes off, and nobody is told. */
   powerOff(id: number): void {
     this.network.powerOff(hostOf(id))
     this.kill(id)
+  }
+
+  /** What a host that is off had not synced is gone. */
+  loseUnsynced(id: number): void {
     this.#host(id).disk.losePower()
   }
 

@@ -152,7 +152,8 @@ export class FaultSchedule {
       this.#away.add(id)
       const undo = this.#strikeBroker(kind, id)
       return () => {
-        this.#away.delete(id)
+        // A machine without power is away until it is up again.
+        if (kind !== 'power-loss') this.#away.delete(id)
         undo()
       }
     }
@@ -201,8 +202,14 @@ export class FaultSchedule {
     const look = () => {
       const isrs = this.#isrs().filter((isr) => isr.includes(id))
       const isLast = isrs.some((isr) => isr.length === 1) && world.nowMs >= untilMs
-      if (isrs.length === 0 || isLast || this.#options.flushes) this.#cluster.keepStarting(id)
-      else world.plan(BOOT_POLL_MS, look)
+      if (isrs.length > 0 && !isLast && !this.#options.flushes) {
+        world.plan(BOOT_POLL_MS, look)
+        return
+      }
+      this.#away.delete(id)
+      // The last of an ISR may have what nobody else has: its disk was quick enough, this time.
+      if (!isLast || this.#options.flushes) this.#cluster.loseUnsynced(id)
+      this.#cluster.keepStarting(id)
     }
     look()
   }
