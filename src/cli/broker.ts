@@ -7,7 +7,7 @@ import { Broker } from '../broker/broker.ts'
 import { loadConfig } from '../broker/config.ts'
 import { systemClock } from '../host/clock.ts'
 import { systemDisk } from '../host/disk.ts'
-import { WinstonLoggers } from '../host/logging.ts'
+import { logLevelsOf, WinstonLoggers } from '../host/logging.ts'
 import { systemRandom } from '../host/random.ts'
 import { systemTransport } from '../host/tcp.ts'
 import { ZkJsClient } from '../host/zk-js.ts'
@@ -28,6 +28,7 @@ export function brokerCommand(io: CliIo): Command {
       'and the properties file, in this order.',
     options: (command) => {
       command
+        .showHelpAfterError()
         .option('--override <key=value>', 'any setting, may be repeated', collect)
         .option('--log-format <format>', 'kafka or json', 'kafka')
     },
@@ -36,7 +37,10 @@ export function brokerCommand(io: CliIo): Command {
 }
 
 async function run(io: CliIo, options: Options, file: string | undefined): Promise<void> {
-  const loggers = new WinstonLoggers({ format: options.logFormat === 'json' ? 'json' : 'kafka' })
+  const loggers = new WinstonLoggers({
+    format: options.logFormat === 'json' ? 'json' : 'kafka',
+    ...logLevelsOf(io.env),
+  })
   let fail: (reason: Error) => void = () => {}
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject

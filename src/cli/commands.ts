@@ -1,15 +1,13 @@
 /** All commands of `samsa`. Each is loaded when it runs, so that none pays for the others. */
 import type { Command } from 'commander'
 import type { CliIo } from './cli-io.ts'
-import { openSystemCluster } from './open-cluster.ts'
+import type { OpenCluster } from './open-cluster.ts'
 
 export interface CommandEntry {
   readonly name: string
   readonly summary: string
   readonly load: (io: CliIo) => Promise<Command>
 }
-
-const open = openSystemCluster
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
@@ -28,25 +26,30 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async (io) => (await import('./zookeeper.ts')).zookeeperCommand(io),
   },
   {
+    name: 'healthcheck',
+    summary: 'exit code 0 when a broker is ready to serve',
+    load: async (io) => (await import('./healthcheck.ts')).healthcheckCommand(io, await open()),
+  },
+  {
     name: 'topics',
     summary: 'create, list, describe, alter, delete topics (kafka-topics)',
-    load: async (io) => (await import('./topics.ts')).topicsCommand(io, open),
+    load: async (io) => (await import('./topics.ts')).topicsCommand(io, await open()),
   },
   {
     name: 'configs',
     summary: 'describe and alter settings of topics and brokers (kafka-configs)',
-    load: async (io) => (await import('./configs.ts')).configsCommand(io, open),
+    load: async (io) => (await import('./configs.ts')).configsCommand(io, await open()),
   },
   {
     name: 'get-offsets',
     summary: 'offsets of partitions (kafka-get-offsets)',
-    load: async (io) => (await import('./get-offsets.ts')).getOffsetsCommand(io, open),
+    load: async (io) => (await import('./get-offsets.ts')).getOffsetsCommand(io, await open()),
   },
   {
     name: 'broker-api-versions',
     summary: 'what each broker can do (kafka-broker-api-versions)',
     load: async (io) =>
-      (await import('./broker-api-versions.ts')).brokerApiVersionsCommand(io, open),
+      (await import('./broker-api-versions.ts')).brokerApiVersionsCommand(io, await open()),
   },
   {
     name: 'console-producer',
@@ -56,7 +59,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'console-consumer',
     summary: 'records by partition and offset (kafka-console-consumer)',
-    load: async (io) => (await import('./console-consumer.ts')).consoleConsumerCommand(io, open),
+    load: async (io) =>
+      (await import('./console-consumer.ts')).consoleConsumerCommand(io, await open()),
   },
   {
     name: 'dump-log',
@@ -74,4 +78,8 @@ export function usage(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length))
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`)
   return `Usage: samsa COMMAND [OPTIONS]\n\nCommands:\n${lines.join('')}\nsamsa COMMAND --help tells more.\n`
+}
+
+async function open(): Promise<OpenCluster> {
+  return (await import('./open-cluster.ts')).openSystemCluster
 }

@@ -3,11 +3,21 @@
  * process that started it. A child that a `samsa up` forked tells it when it is ready and stops when
  * the channel between them closes, so that no orphan is left behind whatever kills the parent.
  */
+import module from 'node:module'
 import process from 'node:process'
+
+/** When a process has settled after its start. */
+const SETTLED_MS = 3_000
 
 /** Tells a parent that forked us; nothing without one. */
 export function reportReady(message: object): void {
   process.send?.(message)
+  keepCompiledCode()
+}
+
+/** Node writes what it compiled at exit, which a process that is killed never comes to. */
+export function keepCompiledCode(): void {
+  setTimeout(() => module.flushCompileCache(), SETTLED_MS).unref()
 }
 
 /** Resolves at the first reason to stop. A second signal ends the process with 1. */
@@ -19,11 +29,13 @@ export function untilStopped(): Promise<void> {
       stopping = true
       resolve()
     }
-    process.on('SIGTERM', stop)
-    // A terminal sends SIGINT to the whole group; a parent of ours then decides what stops when.
-    process.on('SIGINT', () => {
+    // A terminal signals the whole group; a parent of ours then decides what stops when.
+    const stopAlone = (): void => {
       if (process.send === undefined) stop()
-    })
+    }
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stopAlone)
+    process.on('SIGHUP', stopAlone)
     process.on('disconnect', () => process.exit(1))
   })
 }

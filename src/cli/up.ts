@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import type { Command } from 'commander'
-import { LocalCluster } from '../devcluster/local-cluster.ts'
+import { LocalCluster, type UnexpectedEnd } from '../devcluster/local-cluster.ts'
 import { type CliIo, ExitError } from './cli-io.ts'
 import { untilStopped } from './process-life.ts'
 import { collect, parseInteger, toolCommand, UsageError } from './tool-command.ts'
@@ -24,6 +24,7 @@ export function upCommand(io: CliIo): Command {
     description: 'ZooKeeper and brokers on this machine. Ctrl-C ends all of them.',
     options: (command) => {
       command
+        .showHelpAfterError()
         .option('--brokers <n>', 'how many brokers', '3')
         .option('--port <port>', 'of the first broker; the others take the ports after it', '9092')
         .option('--zookeeper-port <port>', 'of the built-in ZooKeeper', '2181')
@@ -40,6 +41,7 @@ async function run(io: CliIo, options: Options): Promise<void> {
   const brokers = parseInteger(options.brokers, 'brokers')
   if (brokers < 1) throw new UsageError('--brokers: at least one')
   const dataDir = path.resolve(options.data)
+  const allEnded = Promise.withResolvers<'ended'>()
   const cluster = new LocalCluster({
     brokers,
     port: parseInteger(options.port, 'port'),
@@ -47,20 +49,23 @@ async function run(io: CliIo, options: Options): Promise<void> {
     zookeeper: options.zookeeper,
     dataDir,
     overrides: options.override ?? [],
-    onUnexpectedEnd: (name, how) => io.stderr(endNote(name, how)),
+    onUnexpectedEnd: (end) => {
+      io.stderr(endNote(end))
+      if (end.left === 0) allEnded.resolve('ended')
+    },
   })
   const print = options.quiet === true ? () => {} : (text: string) => io.stdout(text)
   const stopped = untilStopped()
   const isFirst = !fs.existsSync(dataDir)
   const startMs = performance.now()
-  print(
-    `Starting ${brokers} brokers ${isFirst ? 'with new data' : 'on the data'} in ${dataDir} ...\n`,
-  )
-  const started = cluster.start().then(() => 'started' as const)
+  const what = brokers === 1 ? '1 broker' : `${brokers} brokers`
+  print(`Starting ${what} ${isFirst ? 'with new data' : 'on the data'} in ${dataDir} ...\n`)
+  let exitCode = 0
   try {
-    if ((await Promise.race([started, stopped])) === 'started') {
-      print(description(cluster, performance.now() - startMs))
-      await stopped
+    const controllerId = await Promise.race([cluster.start(), stopped])
+    if (controllerId !== undefined) {
+      print(description(cluster, controllerId, performance.now() - startMs))
+      if ((await Promise.race([stopped, allEnded.promise])) === 'ended') exitCode = 1
     }
   } catch (error) {
     io.stderr(`samsa up: ${(error as Error).message}\n`)
@@ -68,33 +73,50 @@ async function run(io: CliIo, options: Options): Promise<void> {
   }
   print('\nStopping ...\n')
   await cluster.stop()
-  process.exit(0)
+  process.exit(exitCode)
 }
 
-function endNote(name: string, how: string): string {
-  return `${name} ended with ${how}. The others go on; start all again with the same command.\n`
+/** How this program is called by whoever reads what we print. */
+const SAMSA = import.meta.url.endsWith('.ts') ? 'npm run samsa --' : 'samsa'
+
+function endNote({ name, how, logFile, args, left }: UnexpectedEnd): string {
+  const words = args.map((word) => (path.isAbsolute(word) ? shortPath(word) : word))
+  const lines = [
+    `${name} ended with ${how}.${left > 0 ? ' The others go on.' : ' Nothing is left.'}`,
+    `  its log          ${shortPath(logFile)}`,
+    `  to start it again  ${SAMSA} ${words.join(' ')}`,
+  ]
+  return `${lines.join('\n')}\n`
 }
 
-function description(cluster: LocalCluster, tookMs: number): string {
+function shortPath(file: string): string {
+  const relative = path.relative(process.cwd(), file)
+  return relative.startsWith('..') ? file : relative
+}
+
+function description(cluster: LocalCluster, controllerId: number, tookMs: number): string {
   const first = cluster.brokerIds[0]!
   const server = `127.0.0.1:${cluster.portOf(first)}`
+  const other = cluster.brokerIds.find((id) => id !== controllerId) ?? first
   const zookeeper = cluster.zookeeperAddress
   const pid = cluster.zookeeperPid
+  const factor = Math.min(3, cluster.brokerIds.length)
+  const brokerLine = (id: number): string =>
+    `  broker ${id}   127.0.0.1:${cluster.portOf(id)}  pid ${cluster.pidOf(id)}` +
+    (id === controllerId ? '  controller' : '')
   const lines = [
     `Ready in ${(tookMs / 1000).toFixed(2)} s.`,
     '',
     `  ZooKeeper  ${zookeeper}${pid > 0 ? `  pid ${pid}` : ''}`,
-    ...cluster.brokerIds.map(
-      (id) => `  broker ${id}   127.0.0.1:${cluster.portOf(id)}  pid ${cluster.pidOf(id)}`,
-    ),
-    `  logs       ${path.dirname(cluster.logFileOf('zookeeper'))}`,
+    ...cluster.brokerIds.map(brokerLine),
+    `  logs       ${shortPath(cluster.logDirectory)}`,
     '',
     'Try in another terminal:',
-    `  kcat -b ${server} -L`,
-    `  npm run samsa -- topics --bootstrap-server ${server} --create --topic orders --partitions 3 --replication-factor ${Math.min(3, cluster.brokerIds.length)}`,
-    `  npm run samsa -- zk --zookeeper ${zookeeper} get /controller`,
-    `  kill -9 ${cluster.pidOf(first)}    # and see who leads now:`,
-    `  npm run samsa -- topics --bootstrap-server ${cluster.bootstrap} --describe`,
+    `  ${SAMSA} topics --bootstrap-server ${server} --create --topic orders --partitions 3 --replication-factor ${factor}`,
+    `  echo hello | kcat -P -b ${server} -t orders -X acks=all; kcat -C -e -b ${server} -t orders`,
+    `  ${SAMSA} zk --zookeeper ${zookeeper} get /controller    # or zkCli.sh -server ${zookeeper}`,
+    `  kill -9 ${cluster.pidOf(controllerId)}    # the controller; then see who leads now:`,
+    `  ${SAMSA} topics --bootstrap-server 127.0.0.1:${cluster.portOf(other)} --describe`,
     '',
     'Ctrl-C ends everything; the data stays.',
     '',

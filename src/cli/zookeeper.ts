@@ -23,6 +23,7 @@ export function zookeeperCommand(io: CliIo): Command {
     description: 'The built-in ZooKeeper, one node, durable. zkCli and other clients can use it.',
     options: (command) => {
       command
+        .showHelpAfterError()
         .option('--host <address>', 'address to listen on', '127.0.0.1')
         .option('--port <port>', 'port to listen on, 0 for any', '2181')
         .option('--data <dir>', 'where to keep the data; without it all is lost at the end')

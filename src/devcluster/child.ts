@@ -27,9 +27,13 @@ const ALLOCATOR_SETTINGS = {
 }
 /** Lines of its log that are shown when a child fails to start. */
 const SHOWN_LINES = 12
+const SHOWN_BYTES = 16 * 1024
+/** A larger log file is put aside at the next start. */
+const MAX_LOG_BYTES = 16 * 1024 * 1024
 
 export class ServerChild {
   readonly name: string
+  readonly args: readonly string[]
   readonly ready: Promise<ReadyMessage>
   /** Resolves with how it ended; never rejects. */
   readonly ended: Promise<string>
@@ -39,18 +43,21 @@ export class ServerChild {
 
   constructor(options: ChildOptions) {
     this.name = options.name
+    this.args = options.args
     this.#logFile = options.logFile
-    const log = fs.openSync(options.logFile, 'a')
+    const log = openLog(options.logFile)
     this.#child = fork(MAIN, [...options.args], {
       stdio: ['ignore', log, log, 'ipc'],
-      env: { ...ALLOCATOR_SETTINGS, ...process.env },
+      env: childEnvironment(),
     })
     fs.closeSync(log)
     this.ended = new Promise((resolve) => {
-      this.#child.once('exit', (code, signal) => {
+      const end = (how: string): void => {
         this.#hasEnded = true
-        resolve(signal === null ? `exit code ${code}` : `signal ${signal}`)
-      })
+        resolve(how)
+      }
+      this.#child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`))
+      this.#child.once('error', (error) => end(error.message))
     })
     this.ready = new Promise((resolve, reject) => {
       this.#child.once('message', (message) => resolve(message as ReadyMessage))
@@ -84,8 +91,33 @@ export class ServerChild {
   }
 
   #failure(how: string): string {
-    const lines = fs.readFileSync(this.#logFile, 'utf8').trimEnd().split('\n')
-    const shown = lines.slice(-SHOWN_LINES).map((line) => `  ${line}`)
+    const shown = lastLines(this.#logFile).map((line) => `  ${line}`)
     return `${this.name} ended with ${how}; the end of ${this.#logFile}:\n${shown.join('\n')}`
+  }
+}
+
+/** Settings of brokers do not come from the environment here: they would be those of all at once. */
+function childEnvironment(): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('KAFKA_') || name.startsWith('KAFKA_LOG4J_'),
+  )
+  return { ...ALLOCATOR_SETTINGS, ...Object.fromEntries(inherited) }
+}
+
+function openLog(file: string): number {
+  const stat = fs.statSync(file, { throwIfNoEntry: false })
+  if ((stat?.size ?? 0) > MAX_LOG_BYTES) fs.renameSync(file, `${file}.1`)
+  return fs.openSync(file, 'a')
+}
+
+function lastLines(file: string): string[] {
+  const descriptor = fs.openSync(file, 'r')
+  try {
+    const { size } = fs.fstatSync(descriptor)
+    const tail = Buffer.alloc(Math.min(size, SHOWN_BYTES))
+    fs.readSync(descriptor, tail, 0, tail.length, size - tail.length)
+    return tail.toString().trimEnd().split('\n').slice(-SHOWN_LINES)
+  } finally {
+    fs.closeSync(descriptor)
   }
 }

@@ -4,11 +4,10 @@
  */
 import fs from 'node:fs'
 import path from 'node:path'
-import { connectOverTcp } from '../cli/open-cluster.ts'
-import { ClusterClient } from '../client/cluster-client.ts'
-import { systemClock } from '../host/clock.ts'
-import { systemTransport } from '../host/tcp.ts'
+import { systemDisk } from '../host/disk.ts'
+import { brokerSettings, propertiesText } from './broker-properties.ts'
 import { ServerChild } from './child.ts'
+import { checkPorts, type WantedPort } from './ports.ts'
 
 export interface LocalClusterOptions {
   readonly brokers: number
@@ -22,20 +21,32 @@ export interface LocalClusterOptions {
   /** `key=value` for every broker. */
   readonly overrides: readonly string[]
   /** Told when a child ends that nobody asked to. */
-  readonly onUnexpectedEnd?: (name: string, how: string) => void
+  readonly onUnexpectedEnd?: (end: UnexpectedEnd) => void
+}
+
+export interface UnexpectedEnd {
+  readonly name: string
+  /** `SIGKILL`, `exit code 1`. */
+  readonly how: string
+  readonly logFile: string
+  /** Words after `samsa` that start it again. */
+  readonly args: readonly string[]
+  /** Children that still run. */
+  readonly left: number
 }
 
 const HOST = '127.0.0.1'
 const READY_TIMEOUT_MS = 60_000
-const POLL_MS = 10
-/** Ctrl-C ends everything within five seconds. */
-const STOP_GRACE_MS = 4_000
+/** Ctrl-C ends everything within five seconds: brokers first, they still need ZooKeeper. */
+const BROKER_GRACE_MS = 3_500
+const ZOOKEEPER_GRACE_MS = 1_000
 const DEFAULT_TICK_MS = 1_000
 
 export class LocalCluster {
   readonly #options: LocalClusterOptions
   #zookeeper: ServerChild | null = null
   readonly #brokers = new Map<number, ServerChild>()
+  #unlock: () => void = () => {}
   #stopping = false
 
   constructor(options: LocalClusterOptions) {
@@ -59,6 +70,10 @@ export class LocalCluster {
     return this.#zookeeper?.pid ?? -1
   }
 
+  get logDirectory(): string {
+    return path.join(this.#options.dataDir, 'logs')
+  }
+
   portOf(brokerId: number): number {
     return this.#options.port + brokerId - 1
   }
@@ -72,17 +87,24 @@ export class LocalCluster {
   }
 
   logFileOf(name: string): string {
-    return path.join(this.#options.dataDir, 'logs', `${name}.log`)
+    return path.join(this.logDirectory, `${name}.log`)
   }
 
-  /** Rejects when a port is taken or a child fails; everything is stopped then. */
-  async start(): Promise<void> {
-    await this.#checkPorts()
-    fs.mkdirSync(path.join(this.#options.dataDir, 'logs'), { recursive: true })
+  /**
+   * Resolves with the id of the controller. Rejects when a port is taken, the data are in use or a
+   * child fails; everything is stopped then.
+   */
+  async start(): Promise<number> {
+    const { dataDir } = this.#options
+    await checkPorts(HOST, this.#wantedPorts())
+    systemDisk.makeDirectory(this.logDirectory)
+    const unlock = systemDisk.lock(path.join(dataDir, '.lock'))
+    if (unlock === null) throw new Error(`another samsa up uses the data in ${dataDir} (--data)`)
+    this.#unlock = unlock
     try {
       if (this.#options.zookeeper === undefined) this.startZooKeeper()
       for (const id of this.brokerIds) this.startBroker(id)
-      await this.untilReady()
+      return await this.untilReady()
     } catch (error) {
       await this.stop()
       throw error
@@ -98,18 +120,19 @@ export class LocalCluster {
   }
 
   startBroker(brokerId: number): void {
-    const factor = Math.min(3, this.#options.brokers)
-    const settings = [
-      `broker.id=${brokerId}`,
-      `listeners=PLAINTEXT://${HOST}:${this.portOf(brokerId)}`,
-      `log.dirs=${path.join(this.#options.dataDir, `broker-${brokerId}`)}`,
-      `zookeeper.connect=${this.zookeeperAddress}`,
-      `default.replication.factor=${factor}`,
-      `offsets.topic.replication.factor=${factor}`,
-      ...this.#options.overrides,
-    ]
-    const args = ['broker', ...settings.flatMap((setting) => ['--override', setting])]
-    this.#brokers.set(brokerId, this.#fork(`broker-${brokerId}`, args))
+    const { dataDir, overrides } = this.#options
+    const settings = brokerSettings({
+      brokerId,
+      host: HOST,
+      port: this.portOf(brokerId),
+      logDir: path.join(dataDir, `broker-${brokerId}`),
+      zookeeper: this.zookeeperAddress,
+      replicationFactor: Math.min(3, this.#options.brokers),
+      overrides,
+    })
+    const file = path.join(dataDir, `broker-${brokerId}.properties`)
+    fs.writeFileSync(file, propertiesText(settings))
+    this.#brokers.set(brokerId, this.#fork(`broker-${brokerId}`, ['broker', file]))
   }
 
   /** Sends a signal to a broker; resolves when it is out, for signals that end it. */
@@ -132,59 +155,49 @@ export class LocalCluster {
     await child?.ended
   }
 
-  /** Every running broker names every running broker. */
-  async untilReady(): Promise<void> {
-    const children = [...this.#brokers.values()]
-    await Promise.all([this.#zookeeper?.ready, ...children.map((child) => child.ready)])
+  /** Every running broker names every running broker; resolves with the id of the controller. */
+  async untilReady(): Promise<number> {
+    // Loaded while the children start.
+    const { untilKnows } = await import('./readiness.ts')
     const deadlineMs = performance.now() + READY_TIMEOUT_MS
     const running = this.brokerIds.filter((id) => this.isRunning(id))
-    await Promise.all(running.map((id) => this.#untilKnows(id, running.length, deadlineMs)))
+    const controllers = await Promise.all([
+      this.#zookeeper?.ready.then(() => -1),
+      ...running.map(async (id) => {
+        await this.#brokers.get(id)?.ready
+        return untilKnows(`${HOST}:${this.portOf(id)}`, running.length, deadlineMs)
+      }),
+    ])
+    return controllers.at(-1) ?? -1
   }
 
   async stop(): Promise<void> {
     this.#stopping = true
-    // Brokers first: they still need ZooKeeper to hand over.
-    await Promise.all([...this.#brokers.values()].map((child) => child.stop(STOP_GRACE_MS)))
-    await this.#zookeeper?.stop(STOP_GRACE_MS)
-  }
-
-  async #untilKnows(brokerId: number, count: number, deadlineMs: number): Promise<void> {
-    const client = new ClusterClient(
-      connectOverTcp({ clientId: 'samsa-up', connectTimeoutMs: 1000, requestTimeoutMs: 5000 }),
-      systemClock,
-      { bootstrap: `${HOST}:${this.portOf(brokerId)}`, retryBackoffMs: POLL_MS },
-    )
-    try {
-      for (;;) {
-        const { brokers, controllerId } = await client.metadata([])
-        if (brokers.length >= count && controllerId >= 0) return
-        if (performance.now() > deadlineMs) {
-          throw new Error(`broker ${brokerId} knows ${brokers.length} of ${count} brokers`)
-        }
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-      }
-    } finally {
-      await client.close()
-    }
+    await Promise.all([...this.#brokers.values()].map((child) => child.stop(BROKER_GRACE_MS)))
+    await this.#zookeeper?.stop(ZOOKEEPER_GRACE_MS)
+    this.#unlock()
   }
 
   #fork(name: string, args: readonly string[]): ServerChild {
-    const child = new ServerChild({ name, args, logFile: this.logFileOf(name) })
+    const logFile = this.logFileOf(name)
+    const child = new ServerChild({ name, args, logFile })
     void child.ended.then((how) => {
-      const isWanted =
-        this.#stopping ||
-        (child !== this.#zookeeper && ![...this.#brokers.values()].includes(child))
-      if (!isWanted) this.#options.onUnexpectedEnd?.(name, how)
+      const ours = [...this.#brokers.values(), ...(this.#zookeeper ? [this.#zookeeper] : [])]
+      if (this.#stopping || !ours.includes(child)) return
+      const left = ours.filter(({ isRunning }) => isRunning).length
+      this.#options.onUnexpectedEnd?.({ name, how, logFile, args, left })
     })
     return child
   }
 
-  async #checkPorts(): Promise<void> {
-    const ports = this.brokerIds.map((id) => this.portOf(id))
-    if (this.#options.zookeeper === undefined) ports.push(this.#options.zookeeperPort)
-    for (const port of ports) {
-      const listener = await systemTransport.listen(HOST, port, (socket) => socket.destroy())
-      await listener.close()
-    }
+  #wantedPorts(): WantedPort[] {
+    const wanted = this.brokerIds.map((id) => ({
+      name: `broker ${id}`,
+      port: this.portOf(id),
+      flag: '--port',
+    }))
+    if (this.#options.zookeeper !== undefined) return wanted
+    const { zookeeperPort: port } = this.#options
+    return [...wanted, { name: 'ZooKeeper', port, flag: '--zookeeper-port' }]
   }
 }

@@ -1,0 +1,40 @@
+/** The settings of a local broker, as a `server.properties` that starts it again by hand. */
+
+export interface LocalBroker {
+  readonly brokerId: number
+  readonly host: string
+  readonly port: number
+  readonly logDir: string
+  readonly zookeeper: string
+  readonly replicationFactor: number
+  /** `key=value`; the last word on each key. */
+  readonly overrides: readonly string[]
+}
+
+export function brokerSettings(broker: LocalBroker): Map<string, string> {
+  const settings = new Map([
+    ['broker.id', String(broker.brokerId)],
+    ['listeners', `PLAINTEXT://${broker.host}:${broker.port}`],
+    ['log.dirs', broker.logDir],
+    ['zookeeper.connect', broker.zookeeper],
+    ['default.replication.factor', String(broker.replicationFactor)],
+    ['offsets.topic.replication.factor', String(broker.replicationFactor)],
+    // When all brokers stop at once there is nobody to hand over to: do not ask for long.
+    ['controlled.shutdown.retry.backoff.ms', '250'],
+  ])
+  for (const override of broker.overrides) {
+    const at = override.indexOf('=')
+    if (at < 1) throw new Error(`--override ${override}: expected key=value`)
+    settings.set(override.slice(0, at).trim(), override.slice(at + 1).trim())
+  }
+  return settings
+}
+
+export function propertiesText(settings: ReadonlyMap<string, string>): string {
+  const lines = [...settings].map(([key, value]) => `${escaped(key, /[\\=: ]/g)}=${escaped(value)}`)
+  return `# Written by samsa up at each start.\n${lines.join('\n')}\n`
+}
+
+function escaped(text: string, special = /\\/g): string {
+  return text.replace(special, '\\$&').replace(/\n/g, '\\n')
+}
