@@ -101,10 +101,8 @@ export class ReplicaManager {
   constructor(ports: ReplicaManagerPorts, options: ReplicaManagerOptions) {
     const { clock, loggers, logs, metadata, random } = ports
     const { brokerId } = options
-    const logger = loggers.get(
-      'kafka.server.ReplicaManager',
-      `[ReplicaManager broker=${brokerId}] `,
-    )
+    const prefix = `[ReplicaManager broker=${brokerId}] `
+    const logger = loggers.get('kafka.server.ReplicaManager', prefix)
     this.#ports = ports
     this.options = options
     this.#replicas = new ReplicaSet(metadata)
