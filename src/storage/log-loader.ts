@@ -121,7 +121,10 @@ function recoverSegments(
     }
     const { endOffset, isWhole } = recoverSegment(request, segment, epochs)
     logEndOffset = endOffset
-    if (!isWhole) {
+    // A power loss may take all of a segment and leave a later one: only compaction makes such holes.
+    const isCompacted = request.config.cleanupPolicy.includes('compact')
+    const hasHole = !isCompacted && Number.isFinite(nextBase) && endOffset < nextBase
+    if (!isWhole || hasHole) {
       for (const later of segments.splice(index + 1)) later.markDeleted()()
     }
   }
