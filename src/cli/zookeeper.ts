@@ -55,6 +55,8 @@ async function run(io: CliIo, options: Options): Promise<void> {
     reportReady({ port: server.port, pid: process.pid })
     await Promise.race([untilStopped(), failed])
     await server.close()
+    // The channel to a parent would keep the process.
+    process.exit(0)
   } catch (error) {
     io.stderr(`samsa zookeeper: ${(error as Error).message}\n`)
     throw new ExitError(1)
