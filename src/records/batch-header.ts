@@ -2,6 +2,10 @@
  * The 61-byte header of a record batch (magic 2) read and written in place: known fields at known
  * places, so that nothing on the data path decodes a batch. `at` is the position of the batch in the
  * buffer. Offset and leader epoch lie before the range of the checksum.
+ *
+ * Logs that an old Kafka began hold messages of magic 0 and 1. The readers answer for those too, with
+ * "none" for what they do not have; only the writers, the record count and the delta of the last
+ * offset are for magic 2 alone.
  */
 
 /** Offset and length, the part that every magic shares. */
@@ -25,10 +29,18 @@ export const PRODUCER_EPOCH_AT = 51
 export const BASE_SEQUENCE_AT = 53
 export const RECORD_COUNT_AT = 57
 
-const COMPRESSION_MASK = 0x07
-const TIMESTAMP_TYPE_BIT = 0x08
-const TRANSACTIONAL_BIT = 0x10
-const CONTROL_BIT = 0x20
+/** In messages of magic 0 and 1, which have their checksum where batches have the leader epoch. */
+export const LEGACY_CRC_AT = 12
+export const LEGACY_ATTRIBUTES_AT = 17
+/** Magic 1 only. */
+export const LEGACY_TIMESTAMP_AT = 18
+/** Codec and timestamp type; the other bits have no meaning there. */
+const LEGACY_ATTRIBUTES_MASK = 0x0f
+
+export const COMPRESSION_MASK = 0x07
+export const TIMESTAMP_TYPE_BIT = 0x08
+export const TRANSACTIONAL_BIT = 0x10
+export const CONTROL_BIT = 0x20
 const DELETE_HORIZON_BIT = 0x40
 
 const TWO_TO_32 = 0x1_0000_0000
@@ -67,8 +79,9 @@ export function readSizeInBytes(buffer: Buffer, at: number): number {
   return readInt32(buffer, at + LENGTH_AT) + LOG_OVERHEAD
 }
 
+/** -1 for old messages. */
 export function readLeaderEpoch(buffer: Buffer, at: number): number {
-  return readInt32(buffer, at + LEADER_EPOCH_AT)
+  return isLegacy(buffer, at) ? -1 : readInt32(buffer, at + LEADER_EPOCH_AT)
 }
 
 export function writeLeaderEpoch(buffer: Buffer, at: number, epoch: number): void {
@@ -80,7 +93,12 @@ export function readMagic(buffer: Buffer, at: number): number {
   return (buffer[at + MAGIC_AT]! << 24) >> 24
 }
 
-/** Unsigned. */
+/** A message of the formats of before 0.11. */
+export function isLegacy(buffer: Buffer, at: number): boolean {
+  return buffer[at + MAGIC_AT]! < 2
+}
+
+/** Unsigned; magic 2 only. */
 export function readCrc(buffer: Buffer, at: number): number {
   return readInt32(buffer, at + CRC_AT) >>> 0
 }
@@ -90,6 +108,7 @@ export function writeCrc(buffer: Buffer, at: number, crc: number): void {
 }
 
 export function readAttributes(buffer: Buffer, at: number): number {
+  if (isLegacy(buffer, at)) return buffer[at + LEGACY_ATTRIBUTES_AT]! & LEGACY_ATTRIBUTES_MASK
   return (buffer[at + ATTRIBUTES_AT]! << 8) | buffer[at + ATTRIBUTES_AT + 1]!
 }
 
@@ -98,20 +117,26 @@ export function writeAttributes(buffer: Buffer, at: number, attributes: number):
   buffer[at + ATTRIBUTES_AT + 1] = attributes
 }
 
+/** Magic 2 only. */
 export function readLastOffsetDelta(buffer: Buffer, at: number): number {
   return readInt32(buffer, at + LAST_OFFSET_DELTA_AT)
 }
 
 /** Inclusive. */
 export function readLastOffset(buffer: Buffer, at: number): number {
-  return readBaseOffset(buffer, at) + readLastOffsetDelta(buffer, at)
+  const offset = readBaseOffset(buffer, at)
+  return isLegacy(buffer, at) ? offset : offset + readLastOffsetDelta(buffer, at)
 }
 
+/** Magic 2 only: the timestamp of the first record, or the delete horizon. */
 export function readBaseTimestamp(buffer: Buffer, at: number): number {
   return readInt64(buffer, at + BASE_TIMESTAMP_AT)
 }
 
+/** -1: none. */
 export function readMaxTimestamp(buffer: Buffer, at: number): number {
+  const magic = buffer[at + MAGIC_AT]!
+  if (magic < 2) return magic === 0 ? -1 : readInt64(buffer, at + LEGACY_TIMESTAMP_AT)
   return readInt64(buffer, at + MAX_TIMESTAMP_AT)
 }
 
@@ -121,18 +146,20 @@ export function writeMaxTimestamp(buffer: Buffer, at: number, timestampMs: numbe
 
 /** -1: none. */
 export function readProducerId(buffer: Buffer, at: number): number {
-  return readInt64(buffer, at + PRODUCER_ID_AT)
+  return isLegacy(buffer, at) ? -1 : readInt64(buffer, at + PRODUCER_ID_AT)
 }
 
 export function readProducerEpoch(buffer: Buffer, at: number): number {
+  if (isLegacy(buffer, at)) return -1
   return ((buffer[at + PRODUCER_EPOCH_AT]! << 24) >> 16) | buffer[at + PRODUCER_EPOCH_AT + 1]!
 }
 
 /** -1: none. */
 export function readBaseSequence(buffer: Buffer, at: number): number {
-  return readInt32(buffer, at + BASE_SEQUENCE_AT)
+  return isLegacy(buffer, at) ? -1 : readInt32(buffer, at + BASE_SEQUENCE_AT)
 }
 
+/** Magic 2 only: how many a compressed old message holds stands nowhere. */
 export function readRecordCount(buffer: Buffer, at: number): number {
   return readInt32(buffer, at + RECORD_COUNT_AT)
 }
@@ -150,21 +177,21 @@ export function addToSequence(base: number, delta: number): number {
 
 /** The codec number in the lowest three bits; 0 is none, 5 to 7 are illegal. */
 export function readCompression(buffer: Buffer, at: number): number {
-  return buffer[at + ATTRIBUTES_AT + 1]! & COMPRESSION_MASK
+  return readAttributes(buffer, at) & COMPRESSION_MASK
 }
 
 export function isLogAppendTime(buffer: Buffer, at: number): boolean {
-  return (buffer[at + ATTRIBUTES_AT + 1]! & TIMESTAMP_TYPE_BIT) !== 0
+  return (readAttributes(buffer, at) & TIMESTAMP_TYPE_BIT) !== 0
 }
 
 export function isTransactional(buffer: Buffer, at: number): boolean {
-  return (buffer[at + ATTRIBUTES_AT + 1]! & TRANSACTIONAL_BIT) !== 0
+  return (readAttributes(buffer, at) & TRANSACTIONAL_BIT) !== 0
 }
 
 export function isControl(buffer: Buffer, at: number): boolean {
-  return (buffer[at + ATTRIBUTES_AT + 1]! & CONTROL_BIT) !== 0
+  return (readAttributes(buffer, at) & CONTROL_BIT) !== 0
 }
 
 export function hasDeleteHorizon(buffer: Buffer, at: number): boolean {
-  return (buffer[at + ATTRIBUTES_AT + 1]! & DELETE_HORIZON_BIT) !== 0
+  return (readAttributes(buffer, at) & DELETE_HORIZON_BIT) !== 0
 }

@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module'
 import zlib from 'node:zlib'
 import { CorruptRecordError } from './batches.ts'
+import { inspectLz4Frame } from './lz4-frame.ts'
 
 /** Codec numbers as in the attributes of a batch. */
 export const Compression = { NONE: 0, GZIP: 1, SNAPPY: 2, LZ4: 3, ZSTD: 4 } as const
@@ -128,42 +129,15 @@ function compressSnappy(input: Buffer): Buffer {
   return Buffer.concat(parts)
 }
 
-/** Little-endian size of each block, its highest bit set when it is stored as it is. */
+/** The native decoder has no limit of its own: what the frame may hold is known before. */
 function decompressLz4(input: Buffer, limitBytes: number): Buffer {
-  const largest = maxLz4Output(input)
-  if (largest > limitBytes) {
-    throw new CorruptRecordError(`an lz4 frame of up to ${largest} bytes, allowed ${limitBytes}`)
+  const { end, largestOutput } = inspectLz4Frame(input)
+  if (largestOutput > limitBytes) {
+    throw new CorruptRecordError(
+      `an lz4 frame of up to ${largestOutput} bytes, allowed ${limitBytes}`,
+    )
   }
-  return lz4().decompressFrameSync(input)
-}
-
-const LZ4_MAGIC = 0x184d2204
-const LZ4_BLOCK_BYTES: Readonly<Record<number, number>> = {
-  4: 64 * 1024,
-  5: 256 * 1024,
-  6: 1024 * 1024,
-  7: 4 * 1024 * 1024,
-}
-
-/** What the blocks of a frame can decompress to at most: a block holds no more than its maximum. */
-function maxLz4Output(input: Buffer): number {
-  if (input.length < 11 || input.readUInt32LE(0) !== LZ4_MAGIC) {
-    throw new CorruptRecordError('not an lz4 frame')
-  }
-  const flags = input[4]!
-  const blockBytes = LZ4_BLOCK_BYTES[(input[5]! >> 4) & 7]
-  if (blockBytes === undefined) throw new CorruptRecordError('an lz4 frame of unknown block size')
-  const blockChecksumBytes = (flags & 0x10) !== 0 ? 4 : 0
-  let at = 7 + ((flags & 0x08) !== 0 ? 8 : 0)
-  let total = 0
-  for (;;) {
-    if (input.length - at < 4) throw new CorruptRecordError('an lz4 frame without an end')
-    const size = input.readUInt32LE(at)
-    at += 4
-    if (size === 0) return total
-    total += Math.min(blockBytes, (size & 0x7fff_ffff) * 255)
-    at += (size & 0x7fff_ffff) + blockChecksumBytes
-  }
+  return lz4().decompressFrameSync(end === input.length ? input : input.subarray(0, end))
 }
 
 function readUvarint(buffer: Buffer): number {
@@ -177,7 +151,7 @@ function readUvarint(buffer: Buffer): number {
   throw new CorruptRecordError('a snappy block without its length')
 }
 
-/** Loaded at first use: most brokers never see a compressed batch of a kind. */
+/** Loaded at first use: most brokers never see a compressed batch of a kind. A cache, no state. */
 const loaded: { snappy?: SnappyCodec; lz4?: Lz4Codec } = {}
 
 function snappy(): SnappyCodec {

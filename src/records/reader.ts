@@ -1,9 +1,10 @@
 /**
- * Records as objects: for tools, clients, tests and conversions, never for the path of produce and
- * fetch.
+ * Records as objects, of every format: for tools, clients, tests and conversions, never for the path of
+ * produce and fetch.
  */
 import {
   BATCH_OVERHEAD,
+  isLegacy,
   isLogAppendTime,
   readBaseOffset,
   readBaseTimestamp,
@@ -14,7 +15,9 @@ import {
 } from './batch-header.ts'
 import { CorruptRecordError } from './batches.ts'
 import { decompress } from './compression.ts'
+import { readLegacyMessages } from './legacy-messages.ts'
 import { RecordCursor } from './varint.ts'
+import { enterHeaders, enterRecord, wrongEnd } from './walk.ts'
 
 export interface RecordHeader {
   readonly key: string
@@ -23,15 +26,20 @@ export interface RecordHeader {
 
 export interface Record {
   readonly offset: number
+  /** -1: none. */
   readonly timestamp: number
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: readonly RecordHeader[]
 }
 
-/** The records of the v2 batch at `at`, decompressed. Throws `CorruptRecordError`. */
+/**
+ * The records of the batch or old message at `at`, decompressed. Keys and values are slices. The batch
+ * is whole (`sizeOfBatchAt`); checksums are the caller's business. Throws `CorruptRecordError`.
+ */
 export function readRecords(buffer: Buffer, at = 0): Record[] {
   const end = at + readSizeInBytes(buffer, at)
+  if (isLegacy(buffer, at)) return readLegacyRecords(buffer.subarray(at, end))
   const payload = buffer.subarray(at + BATCH_OVERHEAD, end)
   const plain = decompress(readCompression(buffer, at), payload)
   const cursor = new RecordCursor(plain, 0, plain.length)
@@ -46,29 +54,29 @@ export function readRecords(buffer: Buffer, at = 0): Record[] {
   return records
 }
 
+function readLegacyRecords(message: Buffer): Record[] {
+  return readLegacyMessages(message).map(({ offset, timestamp, key, value }) => {
+    return { offset, timestamp, key, value, headers: [] }
+  })
+}
+
 function readRecord(
   cursor: RecordCursor,
   baseOffset: number,
   baseTimestamp: number,
   appendTime: number | null,
 ): Record {
-  const length = cursor.varint()
-  const end = cursor.at + length
-  if (length < 0 || end > cursor.end) throw new CorruptRecordError(`a record of ${length} bytes`)
-  cursor.skip(1)
-  const timestamp = appendTime ?? baseTimestamp + cursor.varlong()
-  if (appendTime !== null) cursor.varlong()
+  const end = enterRecord(cursor)
+  const createTime = baseTimestamp + cursor.varlong()
   const offset = baseOffset + cursor.varint()
   const key = cursor.nullableBytes()
   const value = cursor.nullableBytes()
-  const count = cursor.varint()
-  if (count < 0 || count > cursor.remaining) throw new CorruptRecordError(`${count} headers`)
   const headers: RecordHeader[] = []
-  for (let at = 0; at < count; at++) {
+  for (let left = enterHeaders(cursor); left > 0; left--) {
     const name = cursor.nullableBytes()
     if (name === null) throw new CorruptRecordError('a header without a key')
     headers.push({ key: name.toString(), value: cursor.nullableBytes() })
   }
-  if (cursor.at !== end) throw new CorruptRecordError('a record does not end where it says')
-  return { offset, timestamp, key, value, headers }
+  if (cursor.at !== end) throw wrongEnd(cursor.at, end)
+  return { offset, timestamp: appendTime ?? createTime, key, value, headers }
 }

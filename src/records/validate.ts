@@ -1,37 +1,38 @@
 /**
- * What a leader checks before it appends a batch of a client (Kafka's `LogValidator`, in the order of
- * its checks), and what it changes: the true largest timestamp, the time of the append where the topic
- * wants it, the codec where the topic names one. The records of an uncompressed batch are walked
- * without making objects.
+ * What a leader checks before it appends a batch (Kafka's `LogValidator`, in the order of its checks),
+ * and what it changes: the true largest timestamp, the time of the append where the topic wants it, the
+ * codec where the topic names one. The records of an uncompressed batch are walked without making
+ * objects, and a good one is not copied.
  */
 
+import { hasValidChecksum } from './batch-checksum.ts'
 import {
   BATCH_OVERHEAD,
   isControl,
   isLogAppendTime,
   isTransactional,
-  MAGIC_AT,
   readAttributes,
   readBaseOffset,
   readBaseSequence,
   readBaseTimestamp,
   readCompression,
-  readCrc,
   readLastOffsetDelta,
+  readMagic,
   readMaxTimestamp,
   readProducerEpoch,
   readProducerId,
   readRecordCount,
+  TIMESTAMP_TYPE_BIT,
   writeAttributes,
   writeMaxTimestamp,
 } from './batch-header.ts'
 import { CorruptRecordError, sizeOfBatchAt } from './batches.ts'
 import { buildBatch, stampCrc } from './builder.ts'
 import { COMPRESSION_NAMES, Compression, decompress } from './compression.ts'
-import { crc32c } from './crc32c.ts'
+import { InvalidRecordsError, type RecordError } from './invalid-records-error.ts'
 import { readRecords } from './reader.ts'
-import { ErrorCode, type RecordErrorCode } from './record-error-codes.ts'
-import { RecordCursor } from './varint.ts'
+import { ErrorCode } from './record-error-codes.ts'
+import { forEachRecord, type RecordWalk, walkRecords } from './walk.ts'
 
 /** The settings of a topic that matter here. */
 export interface ValidationConfig {
@@ -44,25 +45,8 @@ export interface ValidationConfig {
   readonly messageTimestampType: string
   readonly messageTimestampBeforeMaxMs: number
   readonly messageTimestampAfterMaxMs: number
+  /** Deprecated; holds where the two above have their default. */
   readonly messageTimestampDifferenceMaxMs: number
-}
-
-export interface RecordError {
-  readonly batchIndex: number
-  readonly batchIndexErrorMessage: string
-}
-
-/** The batch is refused; `code` is what the client hears. */
-export class InvalidRecordsError extends Error {
-  readonly code: RecordErrorCode
-  readonly recordErrors: readonly RecordError[]
-
-  constructor(code: RecordErrorCode, message: string, recordErrors: readonly RecordError[] = []) {
-    super(message)
-    this.name = 'InvalidRecordsError'
-    this.code = code
-    this.recordErrors = recordErrors
-  }
 }
 
 export interface ValidBatch {
@@ -73,6 +57,9 @@ export interface ValidBatch {
   readonly logAppendTimeMs: number
 }
 
+/** Coordinators may write control batches and batches without sequences; clients may not. */
+export type RecordsOrigin = 'client' | 'coordinator'
+
 const LONG_MAX = 2 ** 63
 
 /** Throws `InvalidRecordsError`. May change timestamps and checksum in place. */
@@ -80,180 +67,206 @@ export function validateForAppend(
   records: Buffer,
   config: ValidationConfig,
   nowMs: number,
+  origin: RecordsOrigin = 'client',
 ): ValidBatch {
-  try {
-    const size = checkHeader(records, config)
-    return checkRecords(records.subarray(0, size), config, nowMs)
-  } catch (error) {
-    if (!(error instanceof CorruptRecordError)) throw error
-    throw new InvalidRecordsError(ErrorCode.CORRUPT_MESSAGE, error.message)
-  }
+  const size = checkBytes(records, config, origin)
+  const batch = size === records.length ? records : records.subarray(0, size)
+  if (origin === 'client') checkClientHeader(batch)
+  return checkRecords(batch, config, nowMs)
 }
 
-/** Everything that needs no record. Returns the size of the one batch. */
-function checkHeader(records: Buffer, config: ValidationConfig): number {
-  const invalid = (message: string) => new InvalidRecordsError(ErrorCode.INVALID_RECORD, message)
-  const size = sizeOfBatchAt(records, 0, records.length)
-  if (size < 0) throw new CorruptRecordError('the batch is cut off')
-  if (records[MAGIC_AT] !== 2) throw invalid(`magic ${records[MAGIC_AT]}, expected 2`)
+/** The bytes hold one whole batch as it was sent. Returns its size. */
+function checkBytes(records: Buffer, config: ValidationConfig, origin: RecordsOrigin): number {
+  const size = wholeSizeAt(records, 0)
+  if (size < 0) throw corrupt('The record batch is cut off')
+  if (readMagic(records, 0) !== 2) throw invalid(`Magic ${readMagic(records, 0)}, expected 2`)
   const baseOffset = readBaseOffset(records, 0)
-  if (baseOffset !== 0) {
+  if (baseOffset !== 0 && origin === 'client') {
     throw invalid(
       `The baseOffset of the record batch in the append should be 0, but it is ${baseOffset}`,
     )
   }
   if (size > config.maxMessageBytes) {
-    throw new InvalidRecordsError(
-      ErrorCode.MESSAGE_TOO_LARGE,
-      `The record batch size in the append is ${size} bytes which exceeds the maximum configured value of ${config.maxMessageBytes}`,
-    )
+    throw tooLarge('The record batch size in the append', size, config)
   }
-  if (crc32c(records, MAGIC_AT + 5, size) !== readCrc(records, 0)) {
-    throw new InvalidRecordsError(
-      ErrorCode.CORRUPT_MESSAGE,
-      'Record is corrupt (stored crc is not that of its bytes)',
-    )
+  if (!hasValidChecksum(records, 0, size)) {
+    throw corrupt('Record is corrupt: the stored checksum is not that of its bytes')
   }
-  if (sizeOfBatchAt(records, size, records.length) > 0) {
+  if (wholeSizeAt(records, size) > 0) {
     throw invalid('Compressed outer record has more than one batch')
-  }
-  const count = readRecordCount(records, 0)
-  const lastOffsetDelta = readLastOffsetDelta(records, 0)
-  if (lastOffsetDelta < 0 || count < 1 || count !== lastOffsetDelta + 1) {
-    throw invalid(`Inconsistent batch: ${count} records, last offset delta ${lastOffsetDelta}`)
-  }
-  if (isControl(records, 0)) {
-    throw invalid('Clients are not allowed to write control records')
-  }
-  if (readProducerId(records, 0) >= 0 && readBaseSequence(records, 0) < 0) {
-    throw invalid('Invalid sequence number in record batch with a producer id')
   }
   return size
 }
 
-function checkRecords(batch: Buffer, config: ValidationConfig, nowMs: number): ValidBatch {
-  const codec = readCompression(batch, 0)
-  const stampsAppendTime = config.messageTimestampType === 'LogAppendTime'
-  if (isLogAppendTime(batch, 0)) {
-    throw new InvalidRecordsError(
-      ErrorCode.INVALID_TIMESTAMP,
-      'Invalid timestamp type in message: clients may not set LogAppendTime',
+function wholeSizeAt(records: Buffer, at: number): number {
+  try {
+    return sizeOfBatchAt(records, at, records.length)
+  } catch (error) {
+    if (error instanceof CorruptRecordError) throw corrupt(error.message)
+    throw error
+  }
+}
+
+function checkClientHeader(batch: Buffer): void {
+  const count = readRecordCount(batch, 0)
+  const lastOffsetDelta = readLastOffsetDelta(batch, 0)
+  if (lastOffsetDelta < 0) {
+    throw invalid(`Batch has an invalid offset range: [0, ${lastOffsetDelta}]`)
+  }
+  if (count < 1) throw invalid(`Invalid reported count for record batch: ${count}`)
+  if (count !== lastOffsetDelta + 1) {
+    throw invalid(
+      `Inconsistent batch offset range [0, ${lastOffsetDelta}] and count of records ${count}`,
     )
   }
-  const payload = batch.subarray(BATCH_OVERHEAD)
-  const plain = codec === Compression.NONE ? payload : decompress(codec, payload)
-  const walk = walkRecords(batch, plain, config, nowMs, stampsAppendTime)
-  const target = targetCodec(config.compressionType, codec)
-  const mustRebuild = target !== codec || (codec !== Compression.NONE && !walk.inOrder)
-  const valid = mustRebuild ? rebuilt(batch, target, config) : batch
-  const maxTimestamp = stampsAppendTime ? nowMs : walk.maxTimestamp
-  if (stampsAppendTime || readMaxTimestamp(valid, 0) !== maxTimestamp) {
-    writeMaxTimestamp(valid, 0, maxTimestamp)
-    if (stampsAppendTime) writeAttributes(valid, 0, readAttributes(valid, 0) | 0x08)
-    stampCrc(valid, 0, valid.length)
+  if (isControl(batch, 0)) throw invalid('Clients are not allowed to write control records')
+  const sequence = readBaseSequence(batch, 0)
+  if (readProducerId(batch, 0) >= 0 && sequence < 0) {
+    throw invalid(`Invalid sequence number ${sequence} in record batch with producerId`)
   }
+}
+
+function checkRecords(batch: Buffer, config: ValidationConfig, nowMs: number): ValidBatch {
+  const codec = readCompression(batch, 0)
+  const isPlain = codec === Compression.NONE
+  const plain = isPlain ? batch : decompressed(batch, codec)
+  const plainAt = isPlain ? BATCH_OVERHEAD : 0
+  const walk = walked(plain, plainAt, readRecordCount(batch, 0))
+  const times = timesOf(batch, walk)
+  const problem = new RecordRules(batch, config, nowMs)
+  if (problem.isPossible(walk, times)) problem.check(plain, plainAt)
+  const target = isControl(batch, 0) ? codec : targetCodec(config.compressionType, codec)
+  // A consumer computes the offsets of a compressed batch from its deltas.
+  const mustRebuild = target !== codec || (!isPlain && !walk.isInOrder)
+  const valid = mustRebuild ? rebuilt(batch, target, config) : batch
+  const stampsAppendTime = config.messageTimestampType === 'LogAppendTime'
+  const maxTimestamp = stampsAppendTime ? nowMs : times.max
+  stampTime(valid, stampsAppendTime, maxTimestamp)
   return { batch: valid, maxTimestamp, logAppendTimeMs: stampsAppendTime ? nowMs : -1 }
 }
 
-interface Walk {
-  readonly maxTimestamp: number
-  /** Offset deltas are 0, 1, 2 ... */
-  readonly inOrder: boolean
+function decompressed(batch: Buffer, codec: number): Buffer {
+  try {
+    return decompress(codec, batch.subarray(BATCH_OVERHEAD))
+  } catch (error) {
+    // Kafka answers UNKNOWN_SERVER_ERROR, which clients retry for ever.
+    if (error instanceof CorruptRecordError) throw corrupt(error.message)
+    throw error
+  }
 }
 
-function walkRecords(
-  batch: Buffer,
-  plain: Buffer,
-  config: ValidationConfig,
-  nowMs: number,
-  stampsAppendTime: boolean,
-): Walk {
-  const cursor = new RecordCursor(plain, 0, plain.length)
-  const baseTimestamp = readBaseTimestamp(batch, 0)
-  const needsKeys = config.cleanupPolicy.includes('compact')
-  const difference = config.messageTimestampDifferenceMaxMs
-  const pick = (bound: number) => (bound === LONG_MAX ? difference : bound)
-  const beforeMaxMs = pick(config.messageTimestampBeforeMaxMs)
-  const afterMaxMs = pick(config.messageTimestampAfterMaxMs)
-  const checksTime = !stampsAppendTime && (beforeMaxMs < LONG_MAX || afterMaxMs < LONG_MAX)
-  const errors: RecordError[] = []
-  let badTimestamps = 0
-  let maxTimestamp = -1
-  let inOrder = true
-  const count = readRecordCount(batch, 0)
-  for (let index = 0; index < count; index++) {
-    const length = cursor.varint()
-    const end = cursor.at + length
-    if (length < 0 || end > cursor.end) throw malformed(`a record of ${length} bytes`)
-    cursor.at += 1
-    const timestamp = baseTimestamp + cursor.varlong()
-    if (timestamp > maxTimestamp) maxTimestamp = timestamp
-    if (cursor.varint() !== index) inOrder = false
-    const keyLength = skipField(cursor)
-    skipField(cursor)
-    skipHeaders(cursor)
-    if (cursor.at !== end) throw malformed('a record does not end where it says')
-    if (needsKeys && keyLength < 0) errors.push(missingKey(index))
-    if (checksTime && timestamp !== -1 && isOutside(timestamp, nowMs, beforeMaxMs, afterMaxMs)) {
-      badTimestamps += 1
-      errors.push(badTimestamp(index, timestamp))
+function walked(plain: Buffer, plainAt: number, count: number): RecordWalk {
+  try {
+    return walkRecords(plain, plainAt, plain.length, count)
+  } catch (error) {
+    if (error instanceof CorruptRecordError) throw invalid(`Found invalid record: ${error.message}`)
+    throw error
+  }
+}
+
+interface Times {
+  readonly min: number
+  readonly max: number
+}
+
+/** A batch that claims the time of an append has one time for all its records. */
+function timesOf(batch: Buffer, walk: RecordWalk): Times {
+  if (isLogAppendTime(batch, 0)) {
+    const claimed = readMaxTimestamp(batch, 0)
+    return { min: claimed, max: claimed }
+  }
+  const base = readBaseTimestamp(batch, 0)
+  return { min: base + walk.minTimestampDelta, max: base + walk.maxTimestampDelta }
+}
+
+/** What the topic wants of each record. */
+class RecordRules {
+  readonly #batch: Buffer
+  readonly #nowMs: number
+  readonly #needsKeys: boolean
+  readonly #stampsAppendTime: boolean
+  readonly #beforeMaxMs: number
+  readonly #afterMaxMs: number
+
+  constructor(batch: Buffer, config: ValidationConfig, nowMs: number) {
+    const difference = config.messageTimestampDifferenceMaxMs
+    const before = config.messageTimestampBeforeMaxMs
+    const after = config.messageTimestampAfterMaxMs
+    this.#batch = batch
+    this.#nowMs = nowMs
+    this.#needsKeys = config.cleanupPolicy.includes('compact')
+    this.#stampsAppendTime = config.messageTimestampType === 'LogAppendTime'
+    this.#beforeMaxMs = before === LONG_MAX ? difference : before
+    this.#afterMaxMs = after === LONG_MAX ? difference : after
+  }
+
+  /** False: no record of the batch breaks a rule. */
+  isPossible(walk: RecordWalk, times: Times): boolean {
+    return (
+      (this.#needsKeys && walk.hasNullKey) ||
+      isLogAppendTime(this.#batch, 0) ||
+      (!this.#stampsAppendTime && (this.#isOutside(times.min) || this.#isOutside(times.max)))
+    )
+  }
+
+  /** Throws `InvalidRecordsError` that names each record at fault. */
+  check(plain: Buffer, plainAt: number): void {
+    const base = readBaseTimestamp(this.#batch, 0)
+    const claimed = isLogAppendTime(this.#batch, 0) ? readMaxTimestamp(this.#batch, 0) : null
+    const errors: RecordError[] = []
+    let hasBadTimestamp = false
+    forEachRecord(plain, plainAt, plain.length, (batchIndex, timestampDelta, hasKey) => {
+      if (this.#needsKeys && !hasKey) {
+        errors.push({ batchIndex, batchIndexErrorMessage: MISSING_KEY })
+        return
+      }
+      const message = this.#timestampProblem(batchIndex, claimed ?? base + timestampDelta)
+      if (message === null) return
+      hasBadTimestamp = true
+      errors.push({ batchIndex, batchIndexErrorMessage: message })
+    })
+    if (errors.length > 0) throw refused(errors, hasBadTimestamp)
+  }
+
+  #timestampProblem(index: number, timestamp: number): string | null {
+    if (!this.#stampsAppendTime && timestamp !== -1) {
+      if (!this.#isOutside(timestamp)) return null
+      const earliest = printedLong(this.#nowMs - this.#beforeMaxMs)
+      const latest = printedLong(this.#nowMs + this.#afterMaxMs)
+      return `Timestamp ${timestamp} of message with offset ${index} is out of range. The timestamp should be within [${earliest}, ${latest}]`
     }
+    return isLogAppendTime(this.#batch, 0) ? CLAIMS_APPEND_TIME : null
   }
-  if (cursor.remaining > 0) throw malformed(`${cursor.remaining} bytes after the last record`)
-  if (errors.length > 0) throw recordsRefused(errors, badTimestamps > 0)
-  return { maxTimestamp, inOrder }
-}
 
-function skipField(cursor: RecordCursor): number {
-  const length = cursor.varint()
-  if (length > 0) cursor.skip(length)
-  else if (length < -1) throw malformed(`a field of ${length} bytes`)
-  return length
-}
-
-function skipHeaders(cursor: RecordCursor): void {
-  const count = cursor.varint()
-  if (count < 0 || count > cursor.remaining) throw malformed(`${count} headers`)
-  for (let at = 0; at < count; at++) {
-    const keyLength = cursor.varint()
-    if (keyLength < 0) throw malformed('a header without a key')
-    cursor.skip(keyLength)
-    skipField(cursor)
+  #isOutside(timestamp: number): boolean {
+    return this.#nowMs - timestamp > this.#beforeMaxMs || timestamp - this.#nowMs > this.#afterMaxMs
   }
 }
 
-function isOutside(timestamp: number, nowMs: number, beforeMs: number, afterMs: number): boolean {
-  return nowMs - timestamp > beforeMs || timestamp - nowMs > afterMs
+/** Bounds of "for ever" are beyond what a number can hold. */
+function printedLong(value: number): string {
+  if (Number.isSafeInteger(value)) return String(value)
+  return value < 0 ? '-9223372036854775808' : '9223372036854775807'
 }
 
-function missingKey(batchIndex: number): RecordError {
-  const batchIndexErrorMessage =
-    'Compacted topic cannot accept message without key in topic partition.'
-  return { batchIndex, batchIndexErrorMessage }
-}
+const MISSING_KEY = 'Compacted topic cannot accept message without key'
+const CLAIMS_APPEND_TIME =
+  'Invalid timestamp type in message record. Producer should not set timestamp type to LogAppendTime.'
 
-function badTimestamp(batchIndex: number, timestamp: number): RecordError {
-  const batchIndexErrorMessage = `Timestamp ${timestamp} of message with offset ${batchIndex} is out of range.`
-  return { batchIndex, batchIndexErrorMessage }
-}
-
-function recordsRefused(errors: readonly RecordError[], hasBadTimestamp: boolean) {
-  const first = errors[0]!.batchIndexErrorMessage
-  return hasBadTimestamp
-    ? new InvalidRecordsError(
-        ErrorCode.INVALID_TIMESTAMP,
-        'One or more records have been rejected due to invalid timestamp',
-        errors,
-      )
-    : new InvalidRecordsError(
-        ErrorCode.INVALID_RECORD,
-        `One or more records have been rejected due to ${errors.length} record errors in total, and only showing the first three errors at most: ${first}`,
-        errors,
-      )
-}
-
-function malformed(message: string): InvalidRecordsError {
-  return new InvalidRecordsError(ErrorCode.INVALID_RECORD, `Found invalid record: ${message}`)
+function refused(errors: readonly RecordError[], hasBadTimestamp: boolean): InvalidRecordsError {
+  if (hasBadTimestamp) {
+    const message = 'One or more records have been rejected due to invalid timestamp'
+    return new InvalidRecordsError(ErrorCode.INVALID_TIMESTAMP, message, errors)
+  }
+  const first = errors
+    .slice(0, 3)
+    .map((each) => `${each.batchIndex}: ${each.batchIndexErrorMessage}`)
+    .join(', ')
+  return new InvalidRecordsError(
+    ErrorCode.INVALID_RECORD,
+    `One or more records have been rejected due to ${errors.length} record errors in total, and only showing the first three errors at most: [${first}]`,
+    errors,
+  )
 }
 
 function targetCodec(compressionType: string, codec: number): number {
@@ -263,26 +276,59 @@ function targetCodec(compressionType: string, codec: number): number {
 }
 
 function rebuilt(batch: Buffer, codec: number, config: ValidationConfig): Buffer {
-  const levels = [
-    undefined,
-    config.compressionGzipLevel,
-    undefined,
-    config.compressionLz4Level,
-    config.compressionZstdLevel,
-  ]
+  const level = levelOf(codec, config)
   const made = buildBatch(readRecords(batch), {
     compression: codec,
-    ...(levels[codec] === undefined ? {} : { level: levels[codec] }),
+    ...(level === null ? {} : { level }),
     producerId: readProducerId(batch, 0),
     producerEpoch: readProducerEpoch(batch, 0),
     baseSequence: readBaseSequence(batch, 0),
     isTransactional: isTransactional(batch, 0),
   })
   if (made.length > config.maxMessageBytes) {
-    throw new InvalidRecordsError(
-      ErrorCode.MESSAGE_TOO_LARGE,
-      `The recompressed batch has ${made.length} bytes, allowed are ${config.maxMessageBytes}`,
-    )
+    throw tooLarge('The record batch size after conversion', made.length, config)
   }
   return made
+}
+
+function levelOf(codec: number, config: ValidationConfig): number | null {
+  switch (codec) {
+    case Compression.GZIP:
+      return config.compressionGzipLevel
+    case Compression.ZSTD:
+      return config.compressionZstdLevel
+    default:
+      // The other codecs here have one level.
+      return null
+  }
+}
+
+/** Beyond 2^53 a number is not exact: a difference that is only rounding is none. */
+const ROUNDING = 4096
+
+/** Writes time and checksum again only where they are not right already. */
+function stampTime(batch: Buffer, isAppendTime: boolean, maxTimestamp: number): void {
+  const difference = Math.abs(readMaxTimestamp(batch, 0) - maxTimestamp)
+  const isExact = Number.isSafeInteger(maxTimestamp)
+  const isRight = difference === 0 || (!isExact && difference <= ROUNDING)
+  if (isRight && isLogAppendTime(batch, 0) === isAppendTime) return
+  writeMaxTimestamp(batch, 0, Math.min(maxTimestamp, LONG_MAX - 1024))
+  const attributes = readAttributes(batch, 0) & ~TIMESTAMP_TYPE_BIT
+  writeAttributes(batch, 0, isAppendTime ? attributes | TIMESTAMP_TYPE_BIT : attributes)
+  stampCrc(batch, 0, batch.length)
+}
+
+function corrupt(message: string): InvalidRecordsError {
+  return new InvalidRecordsError(ErrorCode.CORRUPT_MESSAGE, message)
+}
+
+function invalid(message: string): InvalidRecordsError {
+  return new InvalidRecordsError(ErrorCode.INVALID_RECORD, message)
+}
+
+function tooLarge(what: string, size: number, config: ValidationConfig): InvalidRecordsError {
+  return new InvalidRecordsError(
+    ErrorCode.MESSAGE_TOO_LARGE,
+    `${what} is ${size} bytes which exceeds the maximum configured value of ${config.maxMessageBytes}.`,
+  )
 }
