@@ -57,6 +57,8 @@ export interface BrokerPorts {
   readonly onFatal: (reason: string, cause?: unknown) => void
 }
 
+const API_LOGGER = 'kafka.server.KafkaApis'
+
 /** The parts of a running broker. */
 interface Running {
   readonly brokerId: number
@@ -190,11 +192,10 @@ export class Broker {
     const stateWatcher = this.#watchStates(context, replicas)
     const configChanges = this.#watchConfigs(context, replicas, controller)
 
-    sockets.serve(
-      new Dispatcher(HANDLERS, services, metrics, loggers.get('kafka.server.KafkaApis')),
-    )
     await registration.checkEndpoints()
     await registration.register()
+    const dispatcher = new Dispatcher(HANDLERS, services, metrics, loggers.get(API_LOGGER))
+    sockets.serve(dispatcher)
     this.#undo.push(() => controller.shutdown())
     controller.start()
     replicas.start()

@@ -23,6 +23,11 @@ export interface SocketLimits {
   readonly maxConnectionsPerIp: number
 }
 
+/**
+ * A connection that comes before the broker is registered waits this long for it: what a controller
+ * sends to an earlier life of this broker must not be taken by this one.
+ */
+const HOLD_MS = 1_000
 /** Idle connections are looked for this often at most. */
 const IDLE_CHECK_MS = 10_000
 
@@ -34,7 +39,9 @@ export class ListenerSockets {
   readonly #listeners: Listener[] = []
   readonly #connections = new Set<ServerConnection>()
   readonly #countByIp = new Map<string, number>()
+  readonly #held = new Map<Socket, string>()
   #dispatcher: Dispatcher | null = null
+  #isClosed = false
   #cancelIdleCheck: () => void = () => {}
 
   constructor(transport: Transport, clock: Clock, logger: Logger, limits: SocketLimits) {
@@ -59,15 +66,20 @@ export class ListenerSockets {
     return { listener, host, port: bound.port }
   }
 
-  /** From now on requests are answered; until then connections are refused again. */
+  /** From now on requests are answered; until then connections wait, though not for long. */
   serve(dispatcher: Dispatcher): void {
     this.#dispatcher = dispatcher
+    for (const [socket, listener] of this.#held) this.#accept(socket, listener)
+    this.#held.clear()
     this.#scheduleIdleCheck()
   }
 
   async close(): Promise<void> {
     this.#cancelIdleCheck()
     this.#dispatcher = null
+    this.#isClosed = true
+    for (const socket of this.#held.keys()) refuse(socket)
+    this.#held.clear()
     const closing = this.#listeners.map((listener) => listener.close())
     for (const connection of [...this.#connections]) connection.close('the broker shuts down')
     await Promise.all(closing)
@@ -75,17 +87,16 @@ export class ListenerSockets {
 
   #accept(socket: Socket, listener: string): void {
     const dispatcher = this.#dispatcher
+    if (dispatcher === null) {
+      this.#hold(socket, listener)
+      return
+    }
     const ip = socket.remoteAddress
     const fromIp = this.#countByIp.get(ip) ?? 0
     const { maxConnections, maxConnectionsPerIp } = this.#limits
-    if (
-      dispatcher === null ||
-      this.#connections.size >= maxConnections ||
-      fromIp >= maxConnectionsPerIp
-    ) {
-      socket.setHandlers({ onData() {}, onClose() {} })
-      socket.destroy()
-      if (dispatcher !== null) this.#logger.info(`Rejected connection from ${ip}: too many`)
+    if (this.#connections.size >= maxConnections || fromIp >= maxConnectionsPerIp) {
+      refuse(socket)
+      this.#logger.info(`Rejected connection from ${ip}: too many`)
       return
     }
     this.#countByIp.set(ip, fromIp + 1)
@@ -103,6 +114,17 @@ export class ListenerSockets {
       () => this.#clock.monotonicMs(),
     )
     this.#connections.add(connection)
+  }
+
+  #hold(socket: Socket, listener: string): void {
+    if (this.#isClosed) {
+      refuse(socket)
+      return
+    }
+    this.#held.set(socket, listener)
+    this.#clock.after(HOLD_MS, () => {
+      if (this.#held.delete(socket)) refuse(socket)
+    })
   }
 
   #forget(connection: ServerConnection, ip: string): void {
@@ -124,4 +146,9 @@ export class ListenerSockets {
       this.#scheduleIdleCheck()
     })
   }
+}
+
+function refuse(socket: Socket): void {
+  socket.setHandlers({ onData() {}, onClose() {} })
+  socket.destroy()
 }
