@@ -184,8 +184,8 @@ export class FetchRequests {
   }
 
   #find(entry: FetchEntry): Partition | undefined {
-    const { metadata, replicas } = this.#ports
-    if (entry.topic === '') entry.topic = metadata.image.topicsById.get(entry.topicId)?.name ?? ''
+    const { replicas } = this.#ports
+    if (entry.topic === '') entry.topic = replicas.topicName(entry.topicId)
     return replicas.get(entry.topic, entry.index)
   }
 

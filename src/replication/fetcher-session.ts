@@ -19,6 +19,8 @@ export interface FollowedPartition {
   lastFetchedEpoch: number
   /** Left out of fetches until then. */
   readyAtMs: number
+  /** How often in a row the leader was not there yet. */
+  retries: number
   /** Records that the leader has committed and we do not have. */
   lag: number
   /** What the leader was told last; null while it is not in the session. */

@@ -11,9 +11,9 @@ import type { Clock, Logger } from '../base/ports.ts'
 import { ErrorCode, errorName } from '../protocol/error-codes.ts'
 import { fetch } from '../protocol/messages/fetch.ts'
 import type { Api, RequestInput, ResponseOf } from '../protocol/types.ts'
-import { ZERO_UUID } from '../protocol/uuid.ts'
 import { CorruptRecordError } from '../records/batches.ts'
 import { FetcherSession, type FollowedPartition } from './fetcher-session.ts'
+import { FollowedPartitions } from './followed-partitions.ts'
 import { findStartOffsets, type StartOffset } from './out-of-range.ts'
 import type { Partition } from './partition.ts'
 import { errorCodeOf, type ReplicaLog } from './replica-log.ts'
@@ -55,6 +55,15 @@ const VERSION_WITH_TOPIC_IDS = 17
 const VERSION_WITH_NAMES = 12
 const FIRST_WITH_TOPIC_IDS = 13
 
+/** The leader has not heard of its role, or of the topic: the follower was told before. */
+const NOT_YET: ReadonlySet<ErrorCode> = new Set([
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.UNKNOWN_LEADER_EPOCH,
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+])
+const FIRST_BACKOFF_MS = 20
+
 interface SentFetch {
   readonly number: number
   readonly answer: Promise<FetchResponse>
@@ -71,17 +80,16 @@ export class Fetcher {
   readonly leaderId: number
   readonly #ports: FetcherPorts
   readonly #session: FetcherSession
-  readonly #followed = new Map<Partition, FollowedPartition>()
-  /** The same by topic name, for responses. */
-  readonly #byTopic = new Map<string, Map<number, FollowedPartition>>()
-  readonly #topicNames = new Map<string, string>()
-  #withoutTopicId = 0
+  readonly #followed = new FollowedPartitions()
   #version = VERSION_WITH_TOPIC_IDS
   #channel: ReplicaChannel | null = null
   #news: LeaderNews[] = []
   #outOfRange: FollowedPartition[] = []
   #wake: (() => void) | null = null
   #cancelWake: (() => void) | null = null
+  /** When `#cancelWake` would have come. */
+  #wakeAtMs = Number.POSITIVE_INFINITY
+  #connectionFailures = 0
   /** The second request in flight. */
   #extra: SentFetch | null = null
   #isExtraPlanned = false
@@ -102,9 +110,7 @@ export class Fetcher {
 
   /** Of all partitions; 0 when there are none. */
   get maxLag(): number {
-    let max = 0
-    for (const { lag } of this.#followed.values()) max = Math.max(max, lag)
-    return max
+    return this.#followed.maxLag
   }
 
   start(): void {
@@ -114,54 +120,23 @@ export class Fetcher {
   stop(): void {
     this.#isStopped = true
     this.#followed.clear()
-    this.#byTopic.clear()
     this.#channel?.close()
     this.#channel = null
+    this.#cancelWake?.()
     this.#wakeUp()
   }
 
   /** From the end of its log on. A partition that is followed already starts anew. */
   add(partition: Partition): void {
     this.remove(partition)
-    const { topic, topicId, index, log, leaderEpoch } = partition
-    if (log === null) return
-    const followed: FollowedPartition = {
-      partition,
-      topicId,
-      leaderEpoch,
-      fetchOffset: log.logEndOffset,
-      lastFetchedEpoch: log.latestEpoch,
-      readyAtMs: 0,
-      lag: 0,
-      sent: null,
-      sentIn: -1,
-    }
-    this.#followed.set(partition, followed)
-    let partitions = this.#byTopic.get(topic)
-    if (partitions === undefined) {
-      partitions = new Map()
-      this.#byTopic.set(topic, partitions)
-    }
-    partitions.set(index, followed)
-    if (topicId === ZERO_UUID) this.#withoutTopicId += 1
-    else this.#topicNames.set(topicId, topic)
+    this.#followed.add(partition)
     this.#wakeUp()
     this.#sendExtraSoon()
   }
 
   remove(partition: Partition): void {
     this.#session.touch(partition)
-    const followed = this.#followed.get(partition)
-    if (followed === undefined) return
-    const { topic, index } = partition
-    this.#followed.delete(partition)
-    const partitions = this.#byTopic.get(topic)
-    partitions?.delete(index)
-    if (partitions?.size === 0) {
-      this.#byTopic.delete(topic)
-      this.#topicNames.delete(followed.topicId)
-    }
-    if (followed.topicId === ZERO_UUID) this.#withoutTopicId -= 1
+    this.#followed.remove(partition)
   }
 
   /** Its log start moved: the leader is told with the next fetch. */
@@ -171,14 +146,12 @@ export class Fetcher {
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      const nowMs = this.#ports.clock.monotonicMs()
-      const wakeAtMs = this.#nextWakeMs(nowMs)
-      if (wakeAtMs > nowMs) {
+      if (this.#followed.isAnyReady(this.#ports.clock.monotonicMs())) {
+        await this.#exchange()
+      } else {
         this.#takeNews()
-        await this.#sleepUntil(wakeAtMs, nowMs)
-        continue
+        await this.#sleep()
       }
-      await this.#exchange()
     }
   }
 
@@ -224,35 +197,20 @@ export class Fetcher {
     return channel
   }
 
-  /** When the first partition that is not ready will be; now when one is ready. */
-  #nextWakeMs(nowMs: number): number {
-    let first = Number.POSITIVE_INFINITY
-    for (const { readyAtMs } of this.#followed.values()) {
-      if (readyAtMs <= nowMs) return nowMs
-      first = Math.min(first, readyAtMs)
-    }
-    return first
-  }
-
-  #sleepUntil(wakeAtMs: number, nowMs: number): Promise<void> {
-    if (this.#isStopped) return Promise.resolve()
+  #sleep(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
-      if (wakeAtMs === Number.POSITIVE_INFINITY) return
-      this.#cancelWake = this.#ports.clock.after(wakeAtMs - nowMs, () => this.#wakeUp())
     })
   }
 
   #wakeUp(): void {
-    this.#cancelWake?.()
-    this.#cancelWake = null
     const wake = this.#wake
     this.#wake = null
     wake?.()
   }
 
   get #versionWanted(): number {
-    return this.#withoutTopicId > 0 ? VERSION_WITH_NAMES : VERSION_WITH_TOPIC_IDS
+    return this.#followed.haveTopicIds ? VERSION_WITH_TOPIC_IDS : VERSION_WITH_NAMES
   }
 
   #sendFetch(channel: ReplicaChannel): SentFetch {
@@ -268,7 +226,7 @@ export class Fetcher {
       maxWaitMs: this.#session.isOpening ? 0 : options.replicaFetchWaitMaxMs,
       minBytes: options.replicaFetchMinBytes,
       maxBytes: options.replicaFetchResponseMaxBytes,
-      ...this.#session.build(this.#followed, number, clock.monotonicMs()),
+      ...this.#session.build(this.#followed.all, number, clock.monotonicMs()),
     })
     return { number, answer }
   }
@@ -284,10 +242,10 @@ export class Fetcher {
       return
     }
     this.#isSessionRefused = false
+    this.#connectionFailures = 0
     for (const { topic, topicId, partitions } of response.responses) {
       const byId = this.#version >= FIRST_WITH_TOPIC_IDS
-      const name = byId ? (this.#topicNames.get(topicId) ?? '') : topic
-      const followed = this.#byTopic.get(name)
+      const followed = byId ? this.#followed.ofTopicId(topicId) : this.#followed.ofTopic(topic)
       if (followed === undefined) continue
       for (const each of partitions) {
         const entry = followed.get(each.partitionIndex)
@@ -318,7 +276,8 @@ export class Fetcher {
           `${nameOf(followed)}: broker ${this.leaderId} answers ${errorName(code)} at offset ` +
             `${followed.fetchOffset}, leader epoch ${followed.leaderEpoch}`,
         )
-        this.#backOff(followed)
+        if (NOT_YET.has(code)) this.#backOff(followed, this.#growing(followed.retries++))
+        else this.#backOff(followed)
     }
   }
 
@@ -334,6 +293,7 @@ export class Fetcher {
       this.#onAppendError(followed, error)
       return
     }
+    followed.retries = 0
     followed.lag = Math.max(0, highWatermark - followed.fetchOffset)
     this.#news.push({ followed, highWatermark, logStartOffset })
   }
@@ -397,14 +357,37 @@ export class Fetcher {
     this.remove(followed.partition)
   }
 
-  #backOff(followed: FollowedPartition): void {
+  #backOff(followed: FollowedPartition, delayMs?: number): void {
     const { clock, options } = this.#ports
-    followed.readyAtMs = clock.monotonicMs() + options.replicaFetchBackoffMs
+    const nowMs = clock.monotonicMs()
+    followed.readyAtMs = nowMs + (delayMs ?? options.replicaFetchBackoffMs)
     this.#session.touch(followed.partition)
+    this.#wakeAt(followed.readyAtMs, nowMs)
   }
 
-  #backOffAll(): void {
-    for (const followed of this.#followed.values()) this.#backOff(followed)
+  /** For what is probably over in a moment: a short pause, then longer ones. */
+  #growing(retries: number): number {
+    const { replicaFetchBackoffMs } = this.#ports.options
+    return Math.min(replicaFetchBackoffMs, FIRST_BACKOFF_MS * 2 ** Math.min(retries, 10))
+  }
+
+  #backOffAll(delayMs?: number): void {
+    for (const followed of this.#followed.all.values()) this.#backOff(followed, delayMs)
+  }
+
+  /** Goes on with those that are ready then, even while a request waits at the leader. */
+  #wakeAt(wakeAtMs: number, nowMs: number): void {
+    if (wakeAtMs >= this.#wakeAtMs || this.#isStopped) return
+    this.#cancelWake?.()
+    this.#wakeAtMs = wakeAtMs
+    this.#cancelWake = this.#ports.clock.after(wakeAtMs - nowMs, () => {
+      this.#cancelWake = null
+      this.#wakeAtMs = Number.POSITIVE_INFINITY
+      this.#wakeUp()
+      this.#sendExtraSoon()
+      const laterMs = this.#followed.nextReadyMs(wakeAtMs)
+      if (laterMs < Number.POSITIVE_INFINITY) this.#wakeAt(laterMs, wakeAtMs)
+    })
   }
 
   #onConnectionError(error: unknown): void {
@@ -414,7 +397,7 @@ export class Fetcher {
     this.#extra = null
     this.#session.restart()
     this.#ports.logger.warn(`Fetching from broker ${this.leaderId} failed: ${String(error)}`)
-    this.#backOffAll()
+    this.#backOffAll(this.#growing(this.#connectionFailures++))
   }
 
   #takeNews(): void {
@@ -423,7 +406,7 @@ export class Fetcher {
     this.#news = []
     for (const { followed, highWatermark, logStartOffset } of news) {
       const { partition } = followed
-      if (this.#followed.get(partition) !== followed) continue
+      if (!this.#followed.has(followed)) continue
       try {
         partition.updateFollowerHighWatermark(highWatermark)
         if (partition.followLogStart(logStartOffset)) this.#session.touch(partition)
@@ -440,7 +423,7 @@ export class Fetcher {
     const starts = await findStartOffsets(channel, this.#ports.options.brokerId, asked)
     for (const followed of asked) {
       const start = starts.get(followed)
-      if (this.#followed.get(followed.partition) !== followed) continue
+      if (!this.#followed.has(followed)) continue
       if (start === undefined) this.#backOff(followed)
       else this.#restartFrom(followed, start)
     }

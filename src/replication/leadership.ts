@@ -162,6 +162,7 @@ export class Leadership {
       partition.isUnconfirmed = false
       partition.setAssignment(state.assignment)
       partition.learnTopicId(topicId)
+      this.#ports.replicas.noteTopicId(partition)
       if (isFirstToSayId && partition.isFollower) this.#ports.fetchers.follow(partition)
     }
     this.#apply(partition, state)
@@ -187,6 +188,7 @@ export class Leadership {
     if (!this.#openLog(partition, change)) return ErrorCode.KAFKA_STORAGE_ERROR
     if (assignment !== null) partition.setAssignment(assignment)
     partition.learnTopicId(change.topicId)
+    this.#ports.replicas.noteTopicId(partition)
     if (update.leader === this.#ports.brokerId) this.#lead(partition, update)
     else this.#follow(partition, change)
     // After a watch, the controller's request for this epoch still brings the assignment.

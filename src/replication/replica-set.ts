@@ -4,6 +4,7 @@ import type { TopicPartition } from '../base/topic-partition.ts'
 import { TopicPartitionMap } from '../base/topic-partition.ts'
 import type { MetadataCache } from '../cluster/image.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
+import { ZERO_UUID } from '../protocol/uuid.ts'
 import type { Partition } from './partition.ts'
 
 export interface LeaderHint {
@@ -16,6 +17,7 @@ export const NO_LEADER_HINT: LeaderHint = { leaderId: -1, leaderEpoch: -1 }
 export class ReplicaSet {
   readonly #metadata: MetadataCache
   readonly #partitions = new TopicPartitionMap<Partition>()
+  readonly #namesById = new Map<string, string>()
   readonly #listeners: ((partition: TopicPartition, hosted: boolean) => void)[] = []
 
   constructor(metadata: MetadataCache) {
@@ -37,9 +39,23 @@ export class ReplicaSet {
   }
 
   remove(partition: Partition): void {
-    const { topic, index } = partition
+    const { topic, index, topicId } = partition
     if (!this.#partitions.delete(topic, index)) return
+    if (this.#partitions.ofTopic(topic).next().done) this.#namesById.delete(topicId)
     for (const listener of this.#listeners) listener({ topic, partition: index }, false)
+  }
+
+  noteTopicId({ topic, topicId }: Partition): void {
+    if (topicId !== ZERO_UUID) this.#namesById.set(topicId, topic)
+  }
+
+  /**
+   * Empty for an unknown one. LeaderAndIsr comes before UpdateMetadata: what is hosted here is known
+   * before the metadata know it.
+   */
+  topicName(topicId: string): string {
+    const known = this.#metadata.image.topicsById.get(topicId)?.name
+    return known ?? this.#namesById.get(topicId) ?? ''
   }
 
   values(): IterableIterator<Partition> {

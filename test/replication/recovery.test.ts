@@ -352,3 +352,30 @@ test('high watermarks survive a restart by their checkpoint, bounded by the log'
   assert.equal(t.broker(1).logs.get({ topic: 'orders', partition: 0 })!.highWatermark, 2)
   t.stop()
 })
+
+test('a follower that is told before its leader asks again after a moment', async () => {
+  const t = new ReplicaCluster([1, 2])
+  await t.createTopic('busy', [1, 2])
+  t.createTopicState('orders', [1, 2])
+  t.tell('orders', [2], true)
+  await t.settle()
+  t.tell('orders', [1], true)
+  const produced = t.broker(1).produce('orders', ['a'])
+  await t.advance(60)
+  assert.equal(produced.answer.errorCode, ErrorCode.NONE)
+  t.stop()
+})
+
+test('a leader that is not there is asked less and less often', async () => {
+  const t = new ReplicaCluster([1, 2])
+  await t.createTopic('orders', [1, 2])
+  t.broker(1).stopReplica('orders', { isDeleted: true })
+  await t.advance(60_000)
+  const tries = t.broker(2).lines('answers NOT_LEADER_OR_FOLLOWER at offset 0').length
+  assert.ok(tries > 30 && tries < 80, `${tries} tries in a minute`)
+  await t.disconnect(1, 2)
+  await t.advance(60_000)
+  const connects = t.broker(2).lines('Fetching from broker 1 failed').length
+  assert.ok(connects > 30 && connects < 80, `${connects} connections in a minute`)
+  t.stop()
+})
