@@ -24,7 +24,7 @@ export function complaints(
   }
   if (history.data('/controller') === undefined) found.push('no controller')
   const expected = new Set(topics)
-  for (const topic of expected) found.push(...topicComplaints(history, topic))
+  for (const topic of expected) found.push(...topicComplaints(history, topic, brokerIds))
   for (const topic of history.childrenOf('/admin/delete_topics')) {
     found.push(`${topic} is still to be deleted`)
   }
@@ -43,7 +43,11 @@ export function leftovers(history: ZnodeHistory, topics: Iterable<string>): stri
     .map((topic) => `${topic} is still there`)
 }
 
-function topicComplaints(history: ZnodeHistory, topic: string): string[] {
+function topicComplaints(
+  history: ZnodeHistory,
+  topic: string,
+  brokerIds: readonly number[],
+): string[] {
   const path = `/brokers/topics/${topic}`
   const data = history.data(path)
   if (!data) return [`${topic} does not exist`]
@@ -62,6 +66,7 @@ function topicComplaints(history: ZnodeHistory, topic: string): string[] {
     }
     const { leader, isr } = parseState(state)
     if (leader < 0) found.push(`${name} has no leader`)
+    else if (!brokerIds.includes(leader)) found.push(`${name} is led by ${leader}, who is away`)
     const missing = replicas.filter((id) => !isr.includes(id))
     if (missing.length > 0) found.push(`${name}: ${missing} not in ISR [${isr}]`)
     const strange = isr.filter((id) => !replicas.includes(id))
