@@ -133,7 +133,11 @@ export class LogManager {
     }
     const marker = `${dir.path}/${CLEAN_SHUTDOWN}`
     const wasCleanShutdown = disk.exists(marker)
-    disk.remove(marker)
+    if (wasCleanShutdown) {
+      disk.remove(marker)
+      // A marker that a power loss brings back would vouch for what was never flushed.
+      disk.syncDirectory(dir.path)
+    }
     const recoveryPoints = this.#readCheckpoint(dir, RECOVERY_POINTS)
     const logStartOffsets = this.#readCheckpoint(dir, LOG_START_OFFSETS)
     const highWatermarks = this.#readCheckpoint(dir, HIGH_WATERMARKS)

@@ -319,3 +319,16 @@ test('deleting a log renames it at once and removes it later', () => {
   t.clock.advance(1000)
   assert.ok(!names().some((name) => name.startsWith('orders-0')))
 })
+
+test('a power loss does not bring back the word that the last stop was clean', async () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const t = new LogBench({}, seed)
+    t.append(['flushed'])
+    await t.restart()
+    for (let i = 0; i < 5; i++) t.append([`${i}`])
+    t.losePower()
+    const left = [...(await t.readAll()).values()]
+    assert.deepEqual(left, ['flushed', '0', '1', '2', '3', '4'].slice(0, left.length))
+    assert.equal(t.append(['next']), left.length, `seed ${seed}`)
+  }
+})
