@@ -53,6 +53,6 @@ test('an unknown flag shows the usage on stderr and fails', async () => {
     const { exitCode, stdout, stderr } = await run(name, '--nope')
     assert.equal(exitCode, 1, name)
     assert.equal(stdout, '')
-    assert.match(stderr, /^nope is not a recognized option\n[^]*Usage: /)
+    assert.match(stderr, /^nope is not a recognized option\n[\s\S]*Usage: /)
   }
 })
