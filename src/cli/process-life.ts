@@ -9,6 +9,8 @@ import process from 'node:process'
 /** When a process has settled after its start. */
 const SETTLED_MS = 3_000
 
+const PARENT_CHECK_MS = 250
+
 /** Tells a parent that forked us; nothing without one. */
 export function reportReady(message: object): void {
   process.send?.(message)
@@ -37,5 +39,23 @@ export function untilStopped(): Promise<void> {
     process.on('SIGINT', stopAlone)
     process.on('SIGHUP', stopAlone)
     process.on('disconnect', () => process.exit(1))
+    if (isNpmScript()) whenOrphaned(stop)
   })
+}
+
+/** We are what `npm start` or `npm run samsa` runs, in the place of its shell. */
+function isNpmScript(): boolean {
+  const script = process.env.npm_lifecycle_script ?? ''
+  return process.send === undefined && script.includes('main.ts')
+}
+
+/** An npm that is killed tells us nothing; we notice that we have become an orphan. */
+function whenOrphaned(stop: () => void): void {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    stop()
+  }, PARENT_CHECK_MS)
+  timer.unref()
 }
