@@ -180,7 +180,7 @@ export class FetchRequests {
       )
     }
     if (isOtherTopic(entry, partition)) return failedRead(entry, ErrorCode.INCONSISTENT_TOPIC_ID)
-    return readPartition(partition, entry, open.mode, Math.max(0, maxBytes), minOne, recordsFetch)
+    return readPartition(partition, entry, open.mode, maxBytes, minOne, recordsFetch)
   }
 
   #find(entry: FetchEntry): Partition | undefined {

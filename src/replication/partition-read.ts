@@ -94,7 +94,7 @@ export function readPartition(
     const diverging = position.lastFetchedEpoch < 0 ? null : findDivergence(log, entry)
     if (diverging === 'undefined') return failedRead(entry, ErrorCode.OFFSET_OUT_OF_RANGE)
     if (diverging !== null) return withoutData(entry, log, diverging, -1)
-    const limit = Math.min(position.partitionMaxBytes, maxBytes)
+    const limit = Math.max(0, Math.min(position.partitionMaxBytes, maxBytes))
     const data = log.read(position.fetchOffset, limit, mode.isolation, minOne)
     const read = withData(entry, data)
     if (recordsFetch && entry.follower !== null) {

@@ -214,3 +214,15 @@ test('cold data is read from the disk', async () => {
   assert.deepEqual(dataOf(read.answer), ['a', 'b'])
   t.stop()
 })
+
+test('limits below zero are zero: the first batch comes, nothing breaks', async () => {
+  const t = await oneBroker([['a'], ['b']])
+  const topics = [
+    { topic: 'orders', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: -5 }] },
+  ]
+  const read = t.broker(1).fetchRaw({ topics, maxBytes: -1, minBytes: -1 }).answer
+  assert.deepEqual(dataOf(read.responses[0]!.partitions[0]!), ['a'])
+  const hard = t.broker(1).fetchRaw({ topics, maxBytes: -1 }, 2).answer
+  assert.deepEqual(dataOf(hard.responses[0]!.partitions[0]!), [])
+  t.stop()
+})
