@@ -176,7 +176,10 @@ function timesOf(batch: Buffer, walk: RecordWalk): Times {
     return { min: claimed, max: claimed }
   }
   const base = readBaseTimestamp(batch, 0)
-  return { min: base + walk.minTimestampDelta, max: base + walk.maxTimestampDelta }
+  return {
+    min: base + walk.minTimestampDelta,
+    max: Math.max(-1, base + walk.maxTimestampDelta),
+  }
 }
 
 /** What the topic wants of each record. */

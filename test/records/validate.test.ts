@@ -246,6 +246,17 @@ test('the largest timestamp of the header is made true, and only then is the che
   }
 })
 
+test('timestamps before 1970 make no largest timestamp', () => {
+  const { maxTimestamp, batch } = validateForAppend(
+    buildBatch([{ key: 'a', timestamp: -5000 }]),
+    validationConfig(),
+    NOW,
+  )
+  assert.equal(maxTimestamp, -1)
+  assert.equal(readMaxTimestamp(batch, 0), -1)
+  assert.equal(readRecords(batch)[0]!.timestamp, -5000)
+})
+
 test('a topic of LogAppendTime stamps its time and says so', () => {
   for (let codec = 0; codec <= 4; codec++) {
     const batch = buildBatch(RECORDS, { compression: codec })
