@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
 import { test } from 'node:test'
 import { systemClock } from '../../src/host/clock.ts'
 import { systemTransport } from '../../src/host/tcp.ts'
@@ -15,6 +16,7 @@ import { converse } from '../support/zk-conversation.ts'
 import { ZkScript } from '../support/zk-script.ts'
 
 const GOLDEN = new URL('../golden/zookeeper-3.8-conversation.txt', import.meta.url)
+const GOLDEN_VERSION = '3.8.4'
 const { ZOOKEEPER_CONNECT, UPDATE_GOLDEN } = process.env
 
 async function transcript(host: string, port: number, root: string): Promise<string> {
@@ -40,8 +42,26 @@ test('the embedded server answers word for word as ZooKeeper 3.8', async () => {
   }
 })
 
-test('a real ZooKeeper still says what was kept', { skip: !ZOOKEEPER_CONNECT }, async () => {
+/** Its answer to `srvr` begins with `Zookeeper version: 3.8.4-...`. */
+function versionOf(host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, host, () => socket.write('srvr'))
+    socket.once('data', (bytes) => {
+      resolve(/version: ([\d.]+)/.exec(bytes.toString())?.[1] ?? 'unknown')
+      socket.destroy()
+    })
+    socket.once('error', reject)
+  })
+}
+
+test('a real ZooKeeper still says what was kept', { skip: !ZOOKEEPER_CONNECT }, async (t) => {
   const [host = '', port] = (ZOOKEEPER_CONNECT ?? '').split(':')
+  const version = await versionOf(host, Number(port))
+  if (version !== GOLDEN_VERSION && UPDATE_GOLDEN !== '1') {
+    // A multi answers a create in another form before 3.8.1.
+    t.skip(`the server is ${version}, what was kept is of ${GOLDEN_VERSION}`)
+    return
+  }
   const real = await transcript(host, Number(port), `/script-${process.pid}`)
   if (UPDATE_GOLDEN === '1') writeFileSync(GOLDEN, real)
   assert.equal(real, readFileSync(GOLDEN, 'utf8'))
