@@ -1,6 +1,6 @@
 /** The real file system behind the `Disk` port. */
 import fs from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import {
   type Disk,
   type DiskEntry,
@@ -50,7 +50,7 @@ export const systemDisk: Disk = {
         }),
       ),
     ),
-  makeDirectory: (path) => guarded(path, () => void fs.mkdirSync(path, { recursive: true })),
+  makeDirectory: (path) => guarded(path, () => makeDirectories(path)),
   rename: (from, to) => guarded(from, () => fs.renameSync(from, to)),
   remove: (path) => guarded(path, () => removeFile(path)),
   removeDirectory: (path) => guarded(path, () => fs.rmSync(path, { force: true, recursive: true })),
@@ -76,6 +76,21 @@ function isDirectory(parent: string, entry: fs.Dirent): boolean {
   if (!entry.isSymbolicLink()) return entry.isDirectory()
   const target = fs.statSync(join(parent, entry.name), { throwIfNoEntry: false })
   return target?.isDirectory() ?? false
+}
+
+/** Node's own recursion never ends below a directory that takes none, such as /proc. */
+function makeDirectories(path: string): void {
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+  const parent = dirname(path)
+  if (parent !== path) makeDirectories(parent)
+  try {
+    fs.mkdirSync(path)
+  } catch (error) {
+    // Another process may have been first.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !fs.statSync(path).isDirectory()) {
+      throw error
+    }
+  }
 }
 
 function removeFile(path: string): void {

@@ -76,6 +76,14 @@ test('failures say what failed where', () => {
   assert.throws(() => systemDisk.list(at('plain')), failsWith('IO'))
 })
 
+test('a directory that cannot be made is refused, not tried for ever', () => {
+  fs.writeFileSync(at('in-the-way'), '')
+  assert.throws(() => systemDisk.makeDirectory(at('in-the-way')), failsWith('EXISTS'))
+  assert.throws(() => systemDisk.makeDirectory(at('in-the-way/below')), failsWith('EXISTS'))
+  // Linux's /proc answers as if its own directory were absent.
+  assert.throws(() => systemDisk.makeDirectory('/proc/nope/below'), DiskError)
+})
+
 test('directories are made with their parents, listed, renamed and removed', () => {
   systemDisk.makeDirectory(at('a/b'))
   systemDisk.makeDirectory(at('a/b'))
