@@ -74,6 +74,8 @@ test('failures say what failed where', () => {
   assert.throws(() => systemDisk.stat(at('none')), failsWith('NOT_FOUND'))
   fs.writeFileSync(at('plain'), '')
   assert.throws(() => systemDisk.list(at('plain')), failsWith('IO'))
+  assert.throws(() => systemDisk.makeDirectory(at('plain')), failsWith('EXISTS'))
+  assert.throws(() => systemDisk.makeDirectory(at('plain/below')), failsWith('EXISTS'))
 })
 
 test('a directory that cannot be made is refused, not tried for ever', () => {
@@ -121,4 +123,10 @@ test('a file is cut, dated and kept when it is opened again', () => {
 test('a volume tells its space', () => {
   const { totalBytes, usableBytes } = systemDisk.space(dir)
   assert.ok(totalBytes >= usableBytes && usableBytes > 0)
+})
+
+test('a directory that nobody can make is an error, not an endless attempt', {
+  skip: fs.existsSync('/proc/self') ? false : 'there is no /proc here',
+}, () => {
+  assert.throws(() => systemDisk.makeDirectory('/proc/samsa/data'), failsWith('NOT_FOUND'))
 })
