@@ -67,6 +67,8 @@ export class Store {
   /** Replays what the log has beyond the snapshot and goes on at its end. */
   recover(processor: Replayable, now: Instant, onTxn: (txn: Txn) => void = () => {}): void {
     this.#source = processor
+    // A snapshot that was read may stand under a name that is not durable yet.
+    this.#options.disk.syncDirectory(this.#options.directory)
     const zxids = this.#zxidsOf('log')
     for (const [index, zxid] of zxids.entries()) {
       const isLast = index === zxids.length - 1

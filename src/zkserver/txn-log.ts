@@ -45,12 +45,13 @@ export class TxnLog {
     return this.#bytes
   }
 
-  /** Cuts the torn end; what was recovered is let go. */
+  /**
+   * Cuts the torn end; what was recovered is let go. Synced before anybody is told of it: the
+   * process that wrote the end may have died before it could, and the device may yet lose it.
+   */
   forAppend(): TxnLog {
-    if (this.tornBytes > 0) {
-      this.#file.truncate(this.#bytes)
-      this.#file.sync()
-    }
+    if (this.tornBytes > 0) this.#file.truncate(this.#bytes)
+    this.#file.sync()
     this.recovered = []
     return this
   }

@@ -35,6 +35,10 @@ export class ZnodeHistory {
     this.#nowMs = nowMs
   }
 
+  get lastZxid(): bigint {
+    return this.#lastZxid
+  }
+
   onChange(listener: (change: ZnodeChange) => void): void {
     this.#listeners.push(listener)
   }

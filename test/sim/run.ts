@@ -4,7 +4,8 @@
  *     node test/sim/run.ts --seed 4711              one run
  *     node test/sim/run.ts --seed 4711 --trace      and all that happened, when it fails
  *     node test/sim/run.ts --seed 1 --count 500     many; the failing seeds and why
- *     node test/sim/run.ts control-plane --seed 1   without data, and a hundred times faster
+ *     node test/sim/run.ts flush --seed 1           each write synced, any host may lose power
+ *     node test/sim/run.ts control-plane --seed 1   topics come, go and move; without data
  */
 
 import { parseArgs } from 'node:util'
@@ -22,6 +23,10 @@ const { values, positionals } = parseArgs({
     trace: { type: 'boolean', default: false },
     /** Kinds of faults to leave out, with commas. */
     without: { type: 'string', default: '' },
+    /** Milliseconds between two faults, at most. */
+    every: { type: 'string', default: '5000' },
+    /** Brokers that may be away at one time. */
+    away: { type: 'string', default: '1' },
   },
 })
 
@@ -31,11 +36,17 @@ async function scenario(name: string): Promise<Scenario> {
   if (name === 'control-plane') return runControlPlane
   const without = values.without.split(',')
   const kinds = FAULT_KINDS.filter((kind) => !without.includes(kind))
+  const faults = { kinds, everyMs: Number(values.every), brokersAwayMax: Number(values.away) }
   if (name === 'cluster') {
-    return (seed, durationMs) => runCluster(seed, { durationMs, faults: { kinds } })
+    return (seed, durationMs) => runCluster(seed, { durationMs, faults })
+  }
+  if (name === 'flush') {
+    const settings = { 'log.flush.interval.messages': '1' }
+    const options = { faults: { ...faults, flushes: true }, settings }
+    return (seed, durationMs) => runCluster(seed, { durationMs, ...options })
   }
   if (name === 'deletions') return (seed, durationMs) => runControlPlane(seed, durationMs, true)
-  throw new Error(`no scenario ${name}: cluster, control-plane, deletions`)
+  throw new Error(`no scenario ${name}: cluster, flush, control-plane, deletions`)
 }
 
 const run = await scenario(positionals[0] ?? 'cluster')

@@ -1,5 +1,6 @@
 /** The ZooKeeper of a simulated cluster: the embedded server, whole, on a simulated host. */
 
+import { assert } from '../../src/base/assert.ts'
 import type { Random } from '../../src/base/ports.ts'
 import { ZkJsClient } from '../../src/host/zk-js.ts'
 import { startZkServer, type ZkServer } from '../../src/zkserver/server.ts'
@@ -43,7 +44,7 @@ export class SimZooKeeper {
     const process = new SimProcess(this.#network.world, ZOOKEEPER_HOST)
     this.#process = process
     this.#network.powerOn(ZOOKEEPER_HOST)
-    this.#server = await startZkServer({
+    const server = await startZkServer({
       transport: this.#network.transportOf(process),
       clock: process.clock,
       disk: this.#disk.viewOf(process),
@@ -57,6 +58,9 @@ export class SimZooKeeper {
       onTxn: (txn) => this.history.record(txn),
       onFailure: (error) => this.#network.world.fail(error),
     })
+    const { lastZxid } = this.history
+    assert(server.lastZxid >= lastZxid, `zxid ${lastZxid} was durable, ${server.lastZxid} is left`)
+    this.#server = server
   }
 
   /** SIGKILL; with `powerLoss` what was not synced is gone too. */
