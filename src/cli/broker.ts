@@ -1,19 +1,19 @@
 /** `samsa broker`: one broker, until it is told to stop. */
 import fs from 'node:fs'
-import os from 'node:os'
 import process from 'node:process'
 import type { Command } from 'commander'
+import type { Logger } from '../base/ports.ts'
 import { Broker } from '../broker/broker.ts'
 import { loadConfig } from '../broker/config.ts'
+import { systemBrokerPorts } from '../host/broker-ports.ts'
 import { systemClock } from '../host/clock.ts'
-import { systemDisk } from '../host/disk.ts'
 import { logLevelsOf, WinstonLoggers } from '../host/logging.ts'
-import { systemRandom } from '../host/random.ts'
-import { systemTransport } from '../host/tcp.ts'
-import { ZkJsClient } from '../host/zk-js.ts'
 import type { CliIo } from './cli-io.ts'
 import { reportReady, untilStopped } from './process-life.ts'
+import { hintFor, isBug } from './start-failure.ts'
 import { collect, toolCommand } from './tool-command.ts'
+
+const START_GRACE_MS = 2_000
 
 interface Options {
   readonly override?: string[]
@@ -54,41 +54,34 @@ async function run(io: CliIo, options: Options, file: string | undefined): Promi
       env: io.env,
       overrides: options.override ?? [],
     })
-    const broker = new Broker(
-      {
-        clock: systemClock,
-        random: systemRandom,
-        disk: systemDisk,
-        transport: systemTransport,
-        loggers,
-        hostName: os.hostname(),
-        connectZooKeeper: (connect, sessionTimeoutMs) =>
-          new ZkJsClient(
-            {
-              transport: systemTransport,
-              clock: systemClock,
-              random: systemRandom,
-              logger: loggers.get('org.apache.zookeeper.ClientCnxn'),
-            },
-            { connect, sessionTimeoutMs },
-          ),
-        onFatal: (reason, cause) => fail(new Error(reason, { cause })),
-      },
-      loaded,
-    )
+    const ports = systemBrokerPorts(loggers, (reason, cause) => fail(new Error(reason, { cause })))
+    const broker = new Broker(ports, loaded)
     const stopped = untilStopped()
     const started = broker.start().then(() => {
       reportReady({ port: broker.listeners[0]?.port ?? 0, pid: process.pid })
     })
     await Promise.race([started, stopped, failed])
     await Promise.race([stopped, failed])
+    // Told to stop in the middle of the start: a registration that is just made is taken back.
+    await Promise.race([started.catch(() => {}), delay(START_GRACE_MS)])
     await broker.shutdown()
     process.exit(0)
   } catch (error) {
     const reason = error instanceof Error ? error : new Error(String(error))
-    loggers.get('kafka.Kafka$').error('Exiting Kafka due to fatal exception', reason)
-    io.stderr(`samsa broker: ${reason.message}\n`)
+    reportFatal(io, loggers.get('kafka.Kafka$'), reason)
     // Sockets and sessions that are still open must not keep the process.
     process.exit(1)
   }
+}
+
+function reportFatal(io: CliIo, logger: Logger, reason: Error): void {
+  const text = 'Exiting Kafka due to fatal exception'
+  if (isBug(reason) || logger.isDebugEnabled()) logger.error(text, reason)
+  else logger.error(`${text}: ${reason.message}`)
+  const hint = hintFor(reason)
+  io.stderr(`samsa broker: ${reason.message}\n${hint === null ? '' : `  ${hint}\n`}`)
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => systemClock.after(ms, resolve))
 }

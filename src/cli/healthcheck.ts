@@ -3,8 +3,9 @@ import type { Command } from 'commander'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { systemClock } from '../host/clock.ts'
 import { type CliIo, ExitError } from './cli-io.ts'
+import { wholeNumber } from './flag-values.ts'
 import type { OpenCluster } from './open-cluster.ts'
-import { parseInteger, toolCommand } from './tool-command.ts'
+import { toolCommand } from './tool-command.ts'
 
 interface Options {
   readonly bootstrapServer: string
@@ -25,9 +26,10 @@ export function healthcheckCommand(io: CliIo, open: OpenCluster): Command {
         .option('--timeout-ms <ms>', 'how long to wait for it', '5000')
     },
     run: async ({ bootstrapServer, timeoutMs }) => {
+      const patienceMs = wholeNumber(timeoutMs, '--timeout-ms')
       const client = open({ bootstrap: bootstrapServer, clientId: 'samsa-healthcheck' })
       try {
-        io.stdout(`${await untilHealthy(client, parseInteger(timeoutMs, 'timeout-ms'))}\n`)
+        io.stdout(`${await untilHealthy(client, patienceMs)}\n`)
       } catch (error) {
         io.stderr(`${bootstrapServer} is not ready: ${(error as Error).message}\n`)
         throw new ExitError(1)

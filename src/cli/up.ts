@@ -5,8 +5,9 @@ import process from 'node:process'
 import type { Command } from 'commander'
 import { LocalCluster, type UnexpectedEnd } from '../devcluster/local-cluster.ts'
 import { type CliIo, ExitError } from './cli-io.ts'
+import { wholeNumber } from './flag-values.ts'
 import { untilStopped } from './process-life.ts'
-import { collect, parseInteger, toolCommand, UsageError } from './tool-command.ts'
+import { collect, toolCommand, UsageError } from './tool-command.ts'
 
 interface Options {
   readonly brokers: string
@@ -38,14 +39,14 @@ export function upCommand(io: CliIo): Command {
 }
 
 async function run(io: CliIo, options: Options): Promise<void> {
-  const brokers = parseInteger(options.brokers, 'brokers')
+  const brokers = wholeNumber(options.brokers, '--brokers')
   if (brokers < 1) throw new UsageError('--brokers: at least one')
   const dataDir = path.resolve(options.data)
   const allEnded = Promise.withResolvers<'ended'>()
   const cluster = new LocalCluster({
     brokers,
-    port: parseInteger(options.port, 'port'),
-    zookeeperPort: parseInteger(options.zookeeperPort, 'zookeeper-port'),
+    port: wholeNumber(options.port, '--port'),
+    zookeeperPort: wholeNumber(options.zookeeperPort, '--zookeeper-port'),
     zookeeper: options.zookeeper,
     dataDir,
     overrides: options.override ?? [],

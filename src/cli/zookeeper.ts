@@ -1,14 +1,16 @@
 /** `samsa zookeeper`: the built-in ZooKeeper alone, until it is told to stop. */
 import process from 'node:process'
 import type { Command } from 'commander'
+import { DiskError } from '../base/ports.ts'
 import { systemClock } from '../host/clock.ts'
 import { systemDisk } from '../host/disk.ts'
 import { WinstonLoggers } from '../host/logging.ts'
 import { systemTransport } from '../host/tcp.ts'
 import { startZkServer } from '../zkserver/server.ts'
 import { type CliIo, ExitError } from './cli-io.ts'
+import { wholeNumber } from './flag-values.ts'
 import { reportReady, untilStopped } from './process-life.ts'
-import { parseInteger, toolCommand } from './tool-command.ts'
+import { toolCommand, UsageError } from './tool-command.ts'
 
 interface Options {
   readonly host: string
@@ -48,8 +50,8 @@ async function run(io: CliIo, options: Options): Promise<void> {
       loggers,
       dataDir: options.data ?? null,
       host: options.host,
-      port: parseInteger(options.port, 'port'),
-      tickMs: parseInteger(options.tickMs, 'tick-ms'),
+      port: wholeNumber(options.port, '--port'),
+      tickMs: wholeNumber(options.tickMs, '--tick-ms'),
       onFailure: (error) => fail(error),
     })
     reportReady({ port: server.port, pid: process.pid })
@@ -58,7 +60,10 @@ async function run(io: CliIo, options: Options): Promise<void> {
     // The channel to a parent would keep the process.
     process.exit(0)
   } catch (error) {
+    if (error instanceof UsageError) throw error
     io.stderr(`samsa zookeeper: ${(error as Error).message}\n`)
+    if (error instanceof DiskError)
+      io.stderr('  --data must be a directory that this user can write.\n')
     throw new ExitError(1)
   }
 }

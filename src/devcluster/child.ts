@@ -26,7 +26,7 @@ const ALLOCATOR_SETTINGS = {
   MALLOC_ARENA_MAX: '1',
 }
 /** Lines of its log that are shown when a child fails to start. */
-const SHOWN_LINES = 12
+const SHOWN_LINES = 8
 const SHOWN_BYTES = 16 * 1024
 /** A larger log file is put aside at the next start. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024
@@ -116,7 +116,9 @@ function lastLines(file: string): string[] {
     const { size } = fs.fstatSync(descriptor)
     const tail = Buffer.alloc(Math.min(size, SHOWN_BYTES))
     fs.readSync(descriptor, tail, 0, tail.length, size - tail.length)
-    return tail.toString().trimEnd().split('\n').slice(-SHOWN_LINES)
+    const lines = tail.toString().trimEnd().split('\n')
+    // Frames of a stack are for who opens the file.
+    return lines.filter((line) => !/^ {4,}at /.test(line)).slice(-SHOWN_LINES)
   } finally {
     fs.closeSync(descriptor)
   }

@@ -1,0 +1,7 @@
+/** Values of flags that are our own, not Kafka's. */
+import { UsageError } from './tool-command.ts'
+
+export function wholeNumber(value: string, flag: string): number {
+  if (!/^\d+$/.test(value)) throw new UsageError(`${flag} ${value}: expected a whole number`)
+  return Number(value)
+}
