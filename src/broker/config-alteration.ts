@@ -7,6 +7,7 @@ import { BROKER_SETTINGS } from './config.ts'
 import { ApiError } from './handler.ts'
 import { TOPIC_SETTINGS } from './settings/log-settings.ts'
 import { ConfigError, formatSetting, parseSetting, type Setting } from './settings/setting.ts'
+import { UNUSED_SETTINGS } from './settings/unused-settings.ts'
 import { topicConfigProblem } from './topic-config.ts'
 
 export interface ConfigOperation {
@@ -24,7 +25,7 @@ const SUBTRACT = 3
 export function checkTopicConfig(topic: string, config: ReadonlyMap<string, string>): void {
   const problem = topicConfigProblem(config)
   if (problem === null) return
-  const message = problem.startsWith('Unknown')
+  const message = /^(Unknown|It is invalid)/.test(problem)
     ? problem
     : `Invalid config value for resource ConfigResource(type=TOPIC, name='${topic}'): ${problem}`
   throw new ApiError(ErrorCode.INVALID_CONFIG, message)
@@ -33,8 +34,10 @@ export function checkTopicConfig(topic: string, config: ReadonlyMap<string, stri
 /** `forAll`: the defaults of the cluster, where per-broker settings may not stand. */
 export function checkBrokerConfig(config: ReadonlyMap<string, string>, forAll: boolean): void {
   for (const [name, text] of config) {
-    const setting = BROKER_SETTINGS[name]
-    if (setting === undefined || setting.mode === 'read-only') {
+    const setting = BROKER_SETTINGS[name] ?? UNUSED_SETTINGS[name]
+    // Kafka keeps what it does not know: it may be a setting of a plugin.
+    if (setting === undefined) continue
+    if (setting.mode === 'read-only') {
       throw new ApiError(
         ErrorCode.INVALID_REQUEST,
         `Cannot update these configs dynamically: Set(${name})`,
@@ -43,14 +46,14 @@ export function checkBrokerConfig(config: ReadonlyMap<string, string>, forAll: b
     if (forAll && setting.mode === 'per-broker') {
       throw new ApiError(
         ErrorCode.INVALID_REQUEST,
-        `Cannot update these configs at default cluster level: Set(${name})`,
+        `Cannot update these configs at default cluster level, broker id must be specified: Set(${name})`,
       )
     }
     try {
       parseSetting(name, setting, text)
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
-      throw new ApiError(ErrorCode.INVALID_CONFIG, error.message)
+      throw new ApiError(ErrorCode.INVALID_REQUEST, error.message)
     }
   }
 }
@@ -95,7 +98,7 @@ function changedList(
     throw new ApiError(ErrorCode.INVALID_CONFIG, message)
   }
   const split = (text: string) => (text === '' ? [] : text.split(',').map((each) => each.trim()))
-  const items = split(current ?? formatSetting(setting.default) ?? '')
+  const items = split(current ?? formatSetting(setting.default, setting.type) ?? '')
   for (const item of split(value)) {
     const at = items.indexOf(item)
     if (operation === APPEND && at < 0) items.push(item)

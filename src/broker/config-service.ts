@@ -17,14 +17,14 @@ import {
   parentPath,
   topicEntity,
 } from '../zk/znodes.ts'
-import { ApiError } from './handler.ts'
 import {
-  type BrokerConfigLayers,
   type ConfigEntry,
   describeBrokerConfig,
+  describeBrokerDefaults,
   describeTopicConfig,
-  logConfigOf,
-} from './topic-config.ts'
+} from './config-description.ts'
+import { ApiError } from './handler.ts'
+import { type BrokerConfigLayers, logConfigOf } from './topic-config.ts'
 
 export class ConfigService {
   readonly #zk: ZkOperations
@@ -69,7 +69,7 @@ export class ConfigService {
   }
 
   describeBrokerDefaults(): ConfigEntry[] {
-    return describeBrokerConfig(this.layers).filter(({ name }) => this.#dynamicDefault.has(name))
+    return describeBrokerDefaults(this.layers)
   }
 
   async loadBroker(): Promise<void> {

@@ -16,20 +16,39 @@ export function parseListeners(setting: string, text: string): ListenAddress[] {
     .map((part) => {
       const match = LISTENER.exec(part)
       if (match === null) {
-        throw new ConfigError(`${setting}: '${part}' is not of the form NAME://host:port`)
+        throw new ConfigError(
+          `Error creating broker listeners from '${text}': Unable to parse ${part} to a broker endpoint`,
+          `Write each of ${setting} as NAME://host:port.`,
+        )
       }
       return { listener: match[1]!.toUpperCase(), host: match[2]!, port: Number(match[3]) }
     })
   const names = new Set(listeners.map(({ listener }) => listener))
   if (names.size !== listeners.length) {
-    throw new ConfigError(`${setting}: each listener must have a different name`)
+    throw new ConfigError(
+      `Each listener must have a different name, ${setting}: ${text}`,
+      'Invent a name for the second one, and add it to listener.security.protocol.map.',
+    )
   }
-  if (listeners.length === 0) throw new ConfigError(`${setting}: at least one listener is needed`)
+  // Many names may lead to one port from outside, but each is bound on its own.
+  const ports = listeners.map(({ port }) => port).filter((port) => port !== 0)
+  if (setting === 'listeners' && new Set(ports).size !== ports.length) {
+    throw new ConfigError(
+      `Each listener must have a different port, ${setting}: ${text}`,
+      'Change one of the ports.',
+    )
+  }
+  if (listeners.length === 0) {
+    throw new ConfigError(
+      'There must be at least one broker advertised listener.',
+      `Set ${setting}, for instance to PLAINTEXT://:9092.`,
+    )
+  }
   return listeners
 }
 
 export function listenAddresses(config: BrokerConfig): ListenAddress[] {
-  return parseListeners('listeners', config.listeners.join(','))
+  return parseListeners('listeners', config.listeners)
 }
 
 /** With the ports that were really bound, for listeners on port 0. */
@@ -68,7 +87,7 @@ export function advertisedEndpoints(
   })
 }
 
-function securityProtocols(map: string): Map<string, string> {
+export function securityProtocols(map: string): Map<string, string> {
   return new Map(
     map.split(',').map((entry) => {
       const [name = '', protocol = ''] = entry.trim().split(':')

@@ -1,6 +1,6 @@
 /**
  * Settings of topics: overrides of the topic, then what the broker's settings give, then Kafka's
- * defaults; as a `LogConfig` for the log, and as entries for DescribeConfigs.
+ * defaults; as a `LogConfig` for the log. Where a value comes from is in `config-description.ts`.
  */
 import type { LogConfig } from '../storage/log-config.ts'
 import { BROKER_SETTINGS } from './config.ts'
@@ -8,36 +8,10 @@ import { TOPIC_SETTINGS } from './settings/log-settings.ts'
 import {
   ConfigError,
   formatSetting,
+  LONG_MAX,
   parseSetting,
-  SETTING_TYPES,
   type Setting,
 } from './settings/setting.ts'
-
-/** Where a value comes from, as DescribeConfigs numbers it. */
-export const ConfigSource = {
-  DYNAMIC_TOPIC: 1,
-  DYNAMIC_BROKER: 2,
-  DYNAMIC_DEFAULT_BROKER: 3,
-  STATIC_BROKER: 4,
-  DEFAULT: 5,
-} as const
-
-export interface ConfigSynonym {
-  readonly name: string
-  readonly value: string | null
-  readonly source: number
-}
-
-export interface ConfigEntry {
-  readonly name: string
-  readonly value: string | null
-  readonly readOnly: boolean
-  readonly source: number
-  readonly isSensitive: boolean
-  readonly synonyms: readonly ConfigSynonym[]
-  readonly type: number
-  readonly documentation: string
-}
 
 /** Settings of the broker as they were given, by layer. */
 export interface BrokerConfigLayers {
@@ -51,17 +25,32 @@ export interface BrokerConfigLayers {
 
 /** Null, or what is wrong with the first bad override, in Kafka's words. */
 export function topicConfigProblem(overrides: ReadonlyMap<string, string>): string | null {
+  const values = new Map<string, unknown>()
   for (const [name, text] of overrides) {
     const known = TOPIC_SETTINGS[name]
     if (known === undefined) return `Unknown topic config name: ${name}`
     try {
-      parseSetting(name, known.setting, text)
+      values.set(name, parseSetting(name, known.setting, text))
     } catch (error) {
       if (error instanceof ConfigError) return error.message
       throw error
     }
   }
-  return null
+  return conflictOf(values)
+}
+
+function conflictOf(values: ReadonlyMap<string, unknown>): string | null {
+  if (values.get('remote.storage.enable') === true) {
+    return 'Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.'
+  }
+  if (values.get('remote.log.delete.on.disable') || values.get('remote.log.copy.disable')) {
+    return "It is invalid to set `remote.log.delete.on.disable` or `remote.log.copy.disable` under Zookeeper's mode."
+  }
+  const lag = (which: string) => Number(values.get(`${which}.compaction.lag.ms`))
+  // Not a number where one is not set: no conflict then.
+  return lag('min') > lag('max')
+    ? `conflict topic config setting min.compaction.lag.ms (${lag('min')}) > max.compaction.lag.ms (${lag('max')})`
+    : null
 }
 
 /** Overrides that are not valid are left out: a bad znode must not stop the log. */
@@ -69,87 +58,68 @@ export function logConfigOf(
   layers: BrokerConfigLayers,
   overrides: ReadonlyMap<string, string>,
 ): LogConfig {
-  const values: Record<string, unknown> = {}
-  for (const name of Object.keys(TOPIC_SETTINGS)) {
-    values[camelCase(name)] = settingValue(name, layers, overrides)
-  }
+  const values = topicValues(layers, overrides)
   // Every name of the table has a value of its type; the interface has the same names.
-  return values as unknown as LogConfig
+  return Object.fromEntries(
+    [...values].map(([name, value]) => [camelCase(name), value]),
+  ) as unknown as LogConfig
 }
 
-export function describeTopicConfig(
+/** The values that hold for a topic, by name. */
+export function topicValues(
   layers: BrokerConfigLayers,
   overrides: ReadonlyMap<string, string>,
-): ConfigEntry[] {
-  return Object.entries(TOPIC_SETTINGS).map(([name, { setting, synonyms }]) => {
-    const found: ConfigSynonym[] = []
-    const own = overrides.get(name)
-    if (own !== undefined) found.push({ name, value: own, source: ConfigSource.DYNAMIC_TOPIC })
-    for (const synonym of synonyms) found.push(...synonymsOf(synonym, layers))
-    const first = found[0]
-    return {
-      name,
-      value: first === undefined ? formatSetting(setting.default) : scaled(name, first),
-      readOnly: false,
-      source: first?.source ?? ConfigSource.DEFAULT,
-      isSensitive: false,
-      synonyms: found,
-      type: SETTING_TYPES[setting.type],
-      documentation: setting.doc,
-    }
-  })
-}
-
-export function describeBrokerConfig(layers: BrokerConfigLayers): ConfigEntry[] {
-  return Object.entries(BROKER_SETTINGS).map(([name, setting]) => {
-    const synonyms = synonymsOf(name, layers)
-    const first = synonyms[0]
-    return {
-      name,
-      value: first?.value ?? formatSetting(setting.default),
-      readOnly: setting.mode === 'read-only',
-      source: first?.source ?? ConfigSource.DEFAULT,
-      isSensitive: setting.type === 'password',
-      synonyms,
-      type: SETTING_TYPES[setting.type],
-      documentation: setting.doc,
-    }
-  })
-}
-
-/** What stands for a broker setting, strongest first; its default last, when it has one. */
-function synonymsOf(name: string, layers: BrokerConfigLayers): ConfigSynonym[] {
-  const found: ConfigSynonym[] = []
-  const add = (value: string | null | undefined, source: number): void => {
-    if (value !== undefined && value !== null) found.push({ name, value, source })
+): Map<string, unknown> {
+  const values = new Map<string, unknown>()
+  for (const name of Object.keys(TOPIC_SETTINGS)) {
+    values.set(name, topicValue(name, layers, overrides))
   }
-  add(layers.dynamic.get(name), ConfigSource.DYNAMIC_BROKER)
-  add(layers.dynamicDefault.get(name), ConfigSource.DYNAMIC_DEFAULT_BROKER)
-  add(layers.given.get(name), ConfigSource.STATIC_BROKER)
-  add(formatSetting(BROKER_SETTINGS[name]?.default), ConfigSource.DEFAULT)
-  return found
+  // The two bounds of timestamps took the place of one.
+  const difference = values.get('message.timestamp.difference.max.ms')
+  for (const side of ['message.timestamp.before.max.ms', 'message.timestamp.after.max.ms']) {
+    if (values.get(side) === LONG_MAX) values.set(side, difference)
+  }
+  return values
 }
 
-function settingValue(
+function topicValue(
   name: string,
   layers: BrokerConfigLayers,
   overrides: ReadonlyMap<string, string>,
 ): unknown {
   const { setting, synonyms } = TOPIC_SETTINGS[name]!
-  const texts = [
-    overrides.get(name),
-    ...synonyms.flatMap((each) =>
-      synonymsOf(each, layers).map((synonym) => scaled(name, synonym) ?? undefined),
-    ),
-  ]
-  for (const text of texts) {
-    const value = text === undefined ? undefined : parsedOrUndefined(name, setting, text)
-    if (value !== undefined) return value
+  const own = parsedOrUndefined(name, setting, overrides.get(name))
+  if (own !== undefined) return own
+  for (const synonym of synonyms) {
+    for (const { text } of brokerTexts(synonym, layers)) {
+      const value = parsedOrUndefined(name, setting, scaled(name, synonym, text))
+      if (value !== undefined) return value
+    }
   }
   return setting.default
 }
 
-function parsedOrUndefined(name: string, setting: Setting, text: string): unknown {
+export interface BrokerText {
+  readonly layer: 'dynamic' | 'dynamic-default' | 'static' | 'default'
+  readonly text: string
+}
+
+/** What is written for a broker setting, strongest layer first; its default last, if it has one. */
+export function brokerTexts(name: string, layers: BrokerConfigLayers): BrokerText[] {
+  const setting = BROKER_SETTINGS[name]
+  const candidates = [
+    ['dynamic', layers.dynamic.get(name)],
+    ['dynamic-default', layers.dynamicDefault.get(name)],
+    ['static', layers.given.get(name)],
+    ['default', setting && formatSetting(setting.default, setting.type)],
+  ] as const
+  return candidates.flatMap(([layer, text]) =>
+    text === undefined || text === null ? [] : [{ layer, text }],
+  )
+}
+
+function parsedOrUndefined(name: string, setting: Setting, text: string | undefined): unknown {
+  if (text === undefined) return undefined
   try {
     return parseSetting(name, setting, text)
   } catch (error) {
@@ -160,12 +130,11 @@ function parsedOrUndefined(name: string, setting: Setting, text: string): unknow
 
 const MS_PER_UNIT = { hours: 3_600_000, minutes: 60_000 } as const
 
-/** A synonym in hours or minutes stands for milliseconds. */
-function scaled(topicName: string, { name, value }: ConfigSynonym): string | null {
-  if (!topicName.endsWith('.ms') || value === null) return value
-  const unit = name.endsWith('.hours') ? 'hours' : name.endsWith('.minutes') ? 'minutes' : null
-  if (unit === null) return value
-  return Number(value) < 0 ? '-1' : String(Number(value) * MS_PER_UNIT[unit])
+/** A synonym in hours or minutes stands for milliseconds; any negative retention for no end. */
+function scaled(topicName: string, synonym: string, text: string): string {
+  if (topicName === 'retention.ms' && Number(text) < 0) return '-1'
+  const unit = /\.(hours|minutes)$/.exec(synonym)?.[1] as keyof typeof MS_PER_UNIT | undefined
+  return unit === undefined ? text : String(Number(text) * MS_PER_UNIT[unit])
 }
 
 function camelCase(name: string): string {

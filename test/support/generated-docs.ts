@@ -1,9 +1,9 @@
 /** The pages of docs/ that are made from lists in the code. */
 import { HANDLERS } from '../../src/broker/apis/index.ts'
 import { BROKER_SETTINGS } from '../../src/broker/config.ts'
-import { IGNORED_SETTINGS } from '../../src/broker/settings/ignored-settings.ts'
 import { TOPIC_SETTINGS } from '../../src/broker/settings/log-settings.ts'
 import { formatSetting, type Setting } from '../../src/broker/settings/setting.ts'
+import { UNUSED_SETTINGS } from '../../src/broker/settings/unused-settings.ts'
 
 const GENERATED = '<!-- Made from the code by `npm run docs`; a test holds it to it. -->\n'
 
@@ -33,12 +33,20 @@ export function configurationPage(): string {
       const shown = synonyms.map((each) => `\`${each}\``).join(', ')
       return `| \`${name}\` | ${cells(setting)} | ${shown} |\n`
     })
-  const ignored = [...IGNORED_SETTINGS].sort().map((name) => `\`${name}\``)
+  const ignored = Object.keys(UNUSED_SETTINGS)
+    .sort()
+    .map((name) => `\`${name}\``)
   return (
     `# Configuration\n\n${GENERATED}\n` +
     "Names and defaults are Kafka 3.9's. Values come from, strongest first: `--override key=value`,\n" +
-    'the environment (`KAFKA_LOG_DIRS` is `log.dirs`; two underscores stand for one, three for a\n' +
-    'dash), the properties file. An unknown name is told in the log and ignored.\n\n' +
+    'the environment, the properties file (`samsa broker server.properties`).\n\n' +
+    'In the environment, `KAFKA_LOG_DIRS` is `log.dirs`; two underscores stand for one, three for a\n' +
+    'dash. Who sets `KAFKA_ADVERTISED_LISTENERS` and nowhere `listeners` listens on the same ports,\n' +
+    'on all interfaces. A value that cannot be is refused at the start, with what to do; an unknown\n' +
+    'name is told in the log and ignored.\n\n' +
+    'Settings that are `cluster-wide` can be altered for all brokers while they run (`samsa configs`),\n' +
+    'those `per-broker` for one broker, those `read-only` by a restart. What is altered there is\n' +
+    'stronger than all of the above; a setting of a topic is stronger than that of its broker.\n\n' +
     '## Broker\n\n| setting | type | default | what it does | changeable |\n' +
     `| --- | --- | --- | --- | --- |\n${brokerRows.join('')}\n` +
     '## Topic\n\n| setting | type | default | what it does | broker settings behind it |\n' +
@@ -54,7 +62,7 @@ function cells(setting: Setting): string {
     setting.max === undefined ? '' : `at most ${setting.max}`,
     setting.oneOf === undefined ? '' : `one of ${setting.oneOf.join(', ')}`,
   ].filter((text) => text !== '')
-  const value = formatSetting(setting.default)
+  const value = formatSetting(setting.default, setting.type)
   const shown = value === null ? 'unset' : value === '' ? 'empty' : `\`${value}\``
   const unit = setting.unit === undefined ? '' : ` (${setting.unit})`
   const doc = bounds.length === 0 ? setting.doc : `${setting.doc} (${bounds.join('; ')})`

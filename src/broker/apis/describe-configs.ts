@@ -4,10 +4,10 @@ import { topicNameProblem } from '../../cluster/topic-names.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import { describeConfigs } from '../../protocol/messages/describe-configs.ts'
 import type { RequestOf } from '../../protocol/types.ts'
+import { type ConfigEntry, ConfigSource } from '../config-description.ts'
 import { ApiError, errorCodeOf, handler } from '../handler.ts'
 import { ResourceType } from '../resource-types.ts'
 import type { BrokerServices } from '../services.ts'
-import { type ConfigEntry, ConfigSource } from '../topic-config.ts'
 
 type Request = RequestOf<typeof describeConfigs>
 type Resource = Request['resources'][number]

@@ -13,12 +13,14 @@ import {
   nullableLong,
   type Setting,
   string,
+  type ValueOf,
 } from './setting.ts'
+import { gzipLevelProblem, throttledReplicasProblem, versionProblem } from './value-checks.ts'
 
-export interface TopicSetting {
-  readonly setting: Setting
+export interface TopicSetting<T = unknown, S extends string = string> {
+  readonly setting: Setting<T>
   /** Broker settings that stand in for it, in order of precedence. */
-  readonly synonyms: readonly string[]
+  readonly synonyms: readonly S[]
 }
 
 const dynamic = { mode: 'cluster-wide' } as const
@@ -28,7 +30,6 @@ const ms = { unit: 'ms', min: 0, mode: 'cluster-wide' } as const
 export const LOG_BROKER_SETTINGS = {
   'log.roll.ms': nullableLong(null, 'As `segment.ms`, for all topics.', {
     unit: 'ms',
-    min: 1,
     ...dynamic,
   }),
   'log.roll.hours': int(168, 'As `log.roll.ms`, in hours.', { unit: 'hours', min: 1 }),
@@ -49,13 +50,19 @@ export const LOG_BROKER_SETTINGS = {
   'log.message.format.version': string(
     '3.0-IV1',
     'Ignored: batches are always stored in format 2.',
+    { check: versionProblem },
   ),
 } as const
 
-const topic = (setting: Setting, ...synonyms: string[]): TopicSetting => ({ setting, synonyms })
+function topic<T, S extends string = never>(
+  setting: Setting<T>,
+  ...synonyms: S[]
+): TopicSetting<T, S> {
+  return { setting, synonyms }
+}
 
 /** In the order in which Kafka lists them. */
-export const TOPIC_SETTINGS: Readonly<Record<string, TopicSetting>> = {
+const TYPED_TOPIC_SETTINGS = {
   'compression.type': topic(
     string('producer', 'Codec of stored batches; `producer` keeps the one they came with.', {
       oneOf: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'],
@@ -63,8 +70,11 @@ export const TOPIC_SETTINGS: Readonly<Record<string, TopicSetting>> = {
     }),
     'compression.type',
   ),
+  'remote.log.delete.on.disable': topic(boolean(false, 'Tiered storage. Not supported.')),
   'leader.replication.throttled.replicas': topic(
-    list([], 'Replicas whose leaders are throttled. Accepted; throttling is not there yet.'),
+    list([], 'Replicas whose leaders are throttled. Accepted; throttling is not there yet.', {
+      check: throttledReplicasProblem,
+    }),
   ),
   'remote.storage.enable': topic(boolean(false, 'Tiered storage. Not supported.')),
   'message.downconversion.enable': topic(
@@ -80,7 +90,11 @@ export const TOPIC_SETTINGS: Readonly<Record<string, TopicSetting>> = {
     'log.roll.jitter.ms',
     'log.roll.jitter.hours',
   ),
-  'local.retention.ms': topic(long(-2, 'Tiered storage. Not supported.', { unit: 'ms', min: -2 })),
+  'remote.log.copy.disable': topic(boolean(false, 'Tiered storage. Not supported.')),
+  'local.retention.ms': topic(
+    long(-2, 'Tiered storage. Not supported.', { unit: 'ms', min: -2, ...dynamic }),
+    'log.local.retention.ms',
+  ),
   'cleanup.policy': topic(
     list(
       ['delete'],
@@ -95,19 +109,13 @@ export const TOPIC_SETTINGS: Readonly<Record<string, TopicSetting>> = {
     'log.flush.scheduler.interval.ms',
   ),
   'follower.replication.throttled.replicas': topic(
-    list([], 'Replicas that are throttled. Accepted; throttling is not there yet.'),
+    list([], 'Replicas that are throttled. Accepted; throttling is not there yet.', {
+      check: throttledReplicasProblem,
+    }),
   ),
   'compression.lz4.level': topic(
-    int(9, 'Level when the broker compresses with lz4.', { min: 1, max: 17, ...dynamic }),
+    int(9, 'Accepted; the broker has one level of lz4.', { min: 1, max: 17, ...dynamic }),
     'compression.lz4.level',
-  ),
-  'compression.gzip.level': topic(
-    int(-1, 'Level when the broker compresses with gzip.', { min: -1, max: 9, ...dynamic }),
-    'compression.gzip.level',
-  ),
-  'compression.zstd.level': topic(
-    int(3, 'Level when the broker compresses with zstd.', { min: -131072, max: 22, ...dynamic }),
-    'compression.zstd.level',
   ),
   'segment.bytes': topic(
     int(1073741824, 'Size at which a segment rolls.', { unit: 'bytes', min: 14, ...dynamic }),
@@ -119,12 +127,25 @@ export const TOPIC_SETTINGS: Readonly<Record<string, TopicSetting>> = {
     'log.retention.minutes',
     'log.retention.hours',
   ),
+  'compression.gzip.level': topic(
+    int(-1, 'Level when the broker compresses with gzip: 1 to 9, or -1 for the usual one.', {
+      check: gzipLevelProblem,
+      ...dynamic,
+    }),
+    'compression.gzip.level',
+  ),
   'flush.messages': topic(
     long(LONG_MAX, 'Records after which a log is forced to the device.', { min: 1, ...dynamic }),
     'log.flush.interval.messages',
   ),
+  'compression.zstd.level': topic(
+    int(3, 'Level when the broker compresses with zstd.', { min: -131072, max: 22, ...dynamic }),
+    'compression.zstd.level',
+  ),
   'message.format.version': topic(
-    string('3.0-IV1', 'Ignored: batches are always stored in format 2.'),
+    string('3.0-IV1', 'Ignored: batches are always stored in format 2.', {
+      check: versionProblem,
+    }),
     'log.message.format.version',
   ),
   'max.compaction.lag.ms': topic(
@@ -151,19 +172,20 @@ export const TOPIC_SETTINGS: Readonly<Record<string, TopicSetting>> = {
     'log.message.timestamp.type',
   ),
   'local.retention.bytes': topic(
-    long(-2, 'Tiered storage. Not supported.', { unit: 'bytes', min: -2 }),
+    long(-2, 'Tiered storage. Not supported.', { unit: 'bytes', min: -2, ...dynamic }),
+    'log.local.retention.bytes',
   ),
   preallocate: topic(
     boolean(false, 'Accepted; segments grow as they are written.', dynamic),
     'log.preallocate',
   ),
-  'index.interval.bytes': topic(
-    int(4096, 'Bytes of log per entry of its index.', { unit: 'bytes', min: 0, ...dynamic }),
-    'log.index.interval.bytes',
-  ),
   'min.cleanable.dirty.ratio': topic(
     double(0.5, 'Accepted; compaction is not there yet.', { min: 0, max: 1, ...dynamic }),
     'log.cleaner.min.cleanable.ratio',
+  ),
+  'index.interval.bytes': topic(
+    int(4096, 'Bytes of log per entry of its index.', { unit: 'bytes', min: 0, ...dynamic }),
+    'log.index.interval.bytes',
   ),
   'unclean.leader.election.enable': topic(
     boolean(
@@ -207,14 +229,25 @@ export const TOPIC_SETTINGS: Readonly<Record<string, TopicSetting>> = {
   ),
 }
 
+export const TOPIC_SETTINGS: Readonly<Record<string, TopicSetting>> = TYPED_TOPIC_SETTINGS
+
+type TypedTopicSettings = typeof TYPED_TOPIC_SETTINGS
+/** Those with a type or default of their own. */
+type OwnName = keyof typeof LOG_BROKER_SETTINGS | 'log.flush.scheduler.interval.ms'
+
+/** Values of the broker settings that are a topic setting for all topics. */
+export type TopicDefaults = {
+  readonly [K in keyof TypedTopicSettings as Exclude<
+    TypedTopicSettings[K]['synonyms'][number],
+    OwnName
+  >]: ValueOf<TypedTopicSettings[K]['setting']>
+}
+
 /** The broker settings that are a topic setting for all topics, with its type and default. */
 export const TOPIC_DEFAULT_SETTINGS: Readonly<Record<string, Setting>> = Object.fromEntries(
   Object.entries(TOPIC_SETTINGS).flatMap(([name, { setting, synonyms }]) =>
     synonyms
-      .filter(
-        (synonym) =>
-          !(synonym in LOG_BROKER_SETTINGS) && synonym !== 'log.flush.scheduler.interval.ms',
-      )
+      .filter((synonym) => !isOwn(synonym))
       .map((synonym) => [
         synonym,
         synonym === name
@@ -223,3 +256,7 @@ export const TOPIC_DEFAULT_SETTINGS: Readonly<Record<string, Setting>> = Object.
       ]),
   ),
 )
+
+function isOwn(synonym: string): boolean {
+  return synonym in LOG_BROKER_SETTINGS || synonym === 'log.flush.scheduler.interval.ms'
+}

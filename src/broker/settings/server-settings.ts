@@ -1,20 +1,9 @@
 /** Identity, ZooKeeper, listeners, sockets, requests. */
-import {
-  boolean,
-  className,
-  int,
-  LONG_MAX,
-  list,
-  long,
-  nullableInt,
-  nullableString,
-  string,
-} from './setting.ts'
+import { boolean, int, LONG_MAX, long, nullableInt, nullableString, string } from './setting.ts'
+import { versionProblem } from './value-checks.ts'
 
 export const SERVER_SETTINGS = {
-  'broker.id': int(-1, 'Number of this broker, unique in the cluster; -1 has one generated.', {
-    min: -1,
-  }),
+  'broker.id': int(-1, 'Number of this broker, unique in the cluster; -1 has one generated.'),
   'broker.id.generation.enable': boolean(
     true,
     'Whether a broker without an id may get one from ZooKeeper.',
@@ -48,8 +37,8 @@ export const SERVER_SETTINGS = {
     { min: 1 },
   ),
   'zookeeper.set.acl': boolean(false, 'Whether znodes are made with ACLs. Not supported yet.'),
-  listeners: list(
-    ['PLAINTEXT://:9092'],
+  listeners: string(
+    'PLAINTEXT://:9092',
     'What to listen on: `NAME://host:port`, comma-separated. An empty host is all interfaces.',
     { mode: 'per-broker' },
   ),
@@ -79,6 +68,7 @@ export const SERVER_SETTINGS = {
   'inter.broker.protocol.version': string(
     '3.9-IV0',
     'Kept for compatibility: brokers always speak as 3.9 does.',
+    { check: versionProblem },
   ),
   'socket.request.max.bytes': int(
     104857600,
@@ -154,7 +144,7 @@ export const SERVER_SETTINGS = {
     min: 0,
   }),
   'fetch.max.bytes': int(57671680, 'Largest Fetch response.', { unit: 'bytes', min: 1024 }),
-  'replica.selector.class': className(
+  'replica.selector.class': nullableString(
     null,
     'How the replica for a consumer is chosen: unset the leader, or `org.apache.kafka.common.replica.RackAwareReplicaSelector`.',
   ),
