@@ -432,7 +432,7 @@ function connectionTests(bench: Bench): void {
   test('proof of life is the time of a sending, not of an answer', async () => {
     const { client } = bench
     // There need be none before the first answer.
-    await client.exists('/')
+    if (client.lastProofOfLifeMs === null) await client.exists('/')
     const before = client.lastProofOfLifeMs
     assert.ok(before !== null && before > 0)
     await until('newer', async () => {
