@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { DiskError } from '../base/ports.ts'
 import { systemDisk } from '../host/disk.ts'
 import { type CliIo, ExitError } from './cli-io.ts'
+import { CorruptIndexError } from './index-dump.ts'
 import { dumpFile } from './log-dump.ts'
 import { checkRequired, parseInteger, toolCommand } from './tool-command.ts'
 
@@ -12,6 +13,7 @@ interface Options {
   readonly deepIteration?: boolean
   readonly skipRecordMetadata?: boolean
   readonly indexSanityCheck?: boolean
+  readonly verifyIndexOnly?: boolean
   readonly maxBytes: string
 }
 
@@ -26,6 +28,7 @@ export function dumpLogCommand(io: CliIo): Command {
         .option('--deep-iteration', 'print every record, not only every batch')
         .option('--skip-record-metadata', 'print keys and values only')
         .option('--index-sanity-check', 'only check the indexes')
+        .option('--verify-index-only', 'only tell where indexes and log disagree')
         .option('--max-bytes <bytes>', 'how much of a log to look at', '2147483647')
         .option('--max-message-size <bytes>', 'accepted, has no effect')
     },
@@ -41,6 +44,7 @@ async function run(io: CliIo, options: Options): Promise<void> {
     deepIteration: printDataLog || (options.deepIteration ?? false),
     skipRecordMetadata: options.skipRecordMetadata ?? false,
     indexSanityCheck: options.indexSanityCheck ?? false,
+    verifyIndexOnly: options.verifyIndexOnly ?? false,
     maxBytes: parseInteger(options.maxBytes, 'max-bytes'),
   }
   for (const file of (options.files ?? '').split(',')) {
@@ -50,7 +54,7 @@ async function run(io: CliIo, options: Options): Promise<void> {
         err: (line) => io.stderr(`${line}\n`),
       })
     } catch (error) {
-      if (!(error instanceof DiskError)) throw error
+      if (!(error instanceof DiskError || error instanceof CorruptIndexError)) throw error
       io.stderr(`${error.message}\n`)
       throw new ExitError(1)
     }

@@ -28,6 +28,7 @@ import { CorruptRecordError, sizeOfBatchAt } from '../records/batches.ts'
 import { COMPRESSION_NAMES } from '../records/compression.ts'
 import { crc32c } from '../records/crc32c.ts'
 import { readRecords } from '../records/reader.ts'
+import { baseOffsetOf, dumpOffsetIndex, dumpTimeIndex } from './index-dump.ts'
 
 export interface DumpOptions {
   /** Keys and values of records. */
@@ -35,6 +36,8 @@ export interface DumpOptions {
   readonly deepIteration: boolean
   readonly skipRecordMetadata: boolean
   readonly indexSanityCheck: boolean
+  /** Tells where indexes and log disagree, and nothing else of the indexes. */
+  readonly verifyIndexOnly: boolean
   /** Bytes of the log to look at. */
   readonly maxBytes: number
 }
@@ -69,10 +72,6 @@ export function dumpFile(disk: Disk, file: string, options: DumpOptions, output:
     default:
       output.err(`Ignoring unknown file ${file}`)
   }
-}
-
-function baseOffsetOf(file: string): number {
-  return Number.parseInt(path.basename(file), 10)
 }
 
 function dumpLog(disk: Disk, file: string, options: DumpOptions, { out, err }: DumpOutput): void {
@@ -184,63 +183,6 @@ function controlParts(key: Buffer | null, value: Buffer | null): string[] {
   if (type !== 0 && type !== 1) return [`controlType: UNKNOWN(${type})`]
   const epoch = value !== null && value.length >= 6 ? readInt32(value, 2) : -1
   return [`endTxnMarker: ${type === 1 ? 'COMMIT' : 'ABORT'}`, `coordinatorEpoch: ${epoch}`]
-}
-
-function dumpOffsetIndex(
-  disk: Disk,
-  file: string,
-  options: DumpOptions,
-  { out, err }: DumpOutput,
-): void {
-  const bytes = disk.readFile(file)
-  if (bytes.length < 8) {
-    out(`${file} is empty.`)
-    return
-  }
-  if (options.indexSanityCheck) {
-    out(`${file} passed sanity check.`)
-    return
-  }
-  const base = baseOffsetOf(file)
-  const log = disk.readFile(file.replace(/\.index$/, '.log'))
-  const mismatches: [number, number][] = []
-  for (let at = 0; at + 8 <= bytes.length; at += 8) {
-    const offset = base + readInt32(bytes, at)
-    const position = readInt32(bytes, at + 4)
-    if (readInt32(bytes, at) === 0 && at > 0) return
-    const found = position + 61 <= log.length ? readLastOffset(log, position) : -1
-    if (found !== offset) mismatches.push([offset, found])
-    out(`offset: ${offset} position: ${position}`)
-  }
-  if (mismatches.length === 0) return
-  err(`Mismatches in :${file}`)
-  for (const [index, found] of mismatches) err(`  Index offset: ${index}, log offset: ${found}`)
-}
-
-function dumpTimeIndex(
-  disk: Disk,
-  file: string,
-  options: DumpOptions,
-  { out, err }: DumpOutput,
-): void {
-  const bytes = disk.readFile(file)
-  if (bytes.length < 12) {
-    out(`${file} is empty.`)
-    return
-  }
-  if (options.indexSanityCheck) {
-    out(`${file} passed sanity check.`)
-    return
-  }
-  const base = baseOffsetOf(file)
-  let before = -1
-  for (let at = 0; at + 12 <= bytes.length; at += 12) {
-    const timestamp = readInt64(bytes, at)
-    if (timestamp === 0 && at > 0) return
-    out(`timestamp: ${timestamp} offset: ${base + readInt32(bytes, at + 8)}`)
-    if (timestamp < before) err(`Found out of order timestamp in :${file}`)
-    before = timestamp
-  }
 }
 
 function dumpSnapshot(disk: Disk, file: string, { out, err }: DumpOutput): void {
