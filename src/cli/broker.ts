@@ -1,44 +1,48 @@
 /** `samsa broker`: one broker, until it is told to stop. */
 import fs from 'node:fs'
 import process from 'node:process'
-import type { Command } from 'commander'
 import type { Logger } from '../base/ports.ts'
 import { Broker } from '../broker/broker.ts'
 import { loadConfig } from '../broker/config.ts'
 import { systemBrokerPorts } from '../host/broker-ports.ts'
 import { systemClock } from '../host/clock.ts'
 import { logLevelsOf, WinstonLoggers } from '../host/logging.ts'
-import type { CliIo } from './cli-io.ts'
+import { type CliIo, UsageError } from './cli-io.ts'
 import { reportReady, untilStopped } from './process-life.ts'
+import { type Runnable, serverCommand } from './server-command.ts'
 import { hintFor, isBug } from './start-failure.ts'
-import { collect, toolCommand } from './tool-command.ts'
 
 const START_GRACE_MS = 2_000
 
-interface Options {
-  readonly override?: string[]
-  readonly logFormat: string
-}
-
-export function brokerCommand(io: CliIo): Command {
-  return toolCommand<Options>(io, {
-    name: 'broker',
+export function brokerCommand(io: CliIo): Runnable {
+  return serverCommand(io, {
+    usage: 'broker [server.properties] [options]',
     description:
-      'One broker: broker [server.properties]. Settings come from --override, the environment (KAFKA_LOG_DIRS is log.dirs), ' +
-      'and the properties file, in this order.',
-    options: (command) => {
-      command
-        .showHelpAfterError()
-        .option('--override <key=value>', 'any setting, may be repeated', collect)
-        .option('--log-format <format>', 'kafka or json', 'kafka')
+      'One broker. Settings come from --override, the environment (KAFKA_LOG_DIRS is log.dirs), and\n' +
+      'the properties file, in this order.',
+    flags: [
+      { name: 'override', value: 'key=value', help: 'any setting, may be repeated' },
+      { name: 'log-format', value: 'format', help: 'kafka or json', fallback: 'kafka' },
+    ],
+    run: (flags, [file]) => {
+      const format = flags.last('log-format')
+      if (format !== 'kafka' && format !== 'json') {
+        throw new UsageError(`--log-format ${format}: expected kafka or json`)
+      }
+      return run(io, { overrides: flags.all('override'), format, file })
     },
-    run: (options, [file]) => run(io, options, file),
   })
 }
 
-async function run(io: CliIo, options: Options, file: string | undefined): Promise<void> {
+interface Options {
+  readonly overrides: readonly string[]
+  readonly format: 'kafka' | 'json'
+  readonly file: string | undefined
+}
+
+async function run(io: CliIo, { overrides, format, file }: Options): Promise<void> {
   const loggers = new WinstonLoggers({
-    format: options.logFormat === 'json' ? 'json' : 'kafka',
+    format,
     ...logLevelsOf(io.env),
   })
   let fail: (reason: Error) => void = () => {}
@@ -52,7 +56,7 @@ async function run(io: CliIo, options: Options, file: string | undefined): Promi
     const loaded = loadConfig({
       properties: file === undefined ? '' : fs.readFileSync(file, 'utf8'),
       env: io.env,
-      overrides: options.override ?? [],
+      overrides,
     })
     const ports = systemBrokerPorts(loggers, (reason, cause) => fail(new Error(reason, { cause })))
     const broker = new Broker(ports, loaded)

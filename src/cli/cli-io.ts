@@ -22,3 +22,9 @@ export class ExitError extends Error {
     this.exitCode = exitCode
   }
 }
+
+/** Wrong options: the message and the usage go to stderr. */
+export class UsageError extends Error {}
+
+/** The message alone goes to stderr. */
+export class PlainError extends Error {}

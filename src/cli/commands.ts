@@ -1,12 +1,12 @@
 /** All commands of `samsa`. Each is loaded when it runs, so that none pays for the others. */
-import type { Command } from 'commander'
 import type { CliIo } from './cli-io.ts'
 import type { OpenCluster } from './open-cluster.ts'
+import type { Runnable } from './server-command.ts'
 
 export interface CommandEntry {
   readonly name: string
   readonly summary: string
-  readonly load: (io: CliIo) => Promise<Command>
+  readonly load: (io: CliIo) => Promise<Runnable>
 }
 
 export const COMMANDS: readonly CommandEntry[] = [

@@ -4,13 +4,9 @@
  */
 
 import { Command, CommanderError } from 'commander'
-import { type CliIo, ExitError } from './cli-io.ts'
+import { type CliIo, ExitError, PlainError, UsageError } from './cli-io.ts'
 
-/** Wrong options: the message and the usage go to stderr. */
-export class UsageError extends Error {}
-
-/** The message alone goes to stderr. */
-export class PlainError extends Error {}
+export { PlainError, UsageError }
 
 export interface ToolSpec<Options> {
   readonly name: string

@@ -1,6 +1,5 @@
 /** `samsa zookeeper`: the built-in ZooKeeper alone, until it is told to stop. */
 import process from 'node:process'
-import type { Command } from 'commander'
 import { DiskError } from '../base/ports.ts'
 import { systemClock } from '../host/clock.ts'
 import { systemDisk } from '../host/disk.ts'
@@ -10,29 +9,33 @@ import { startZkServer } from '../zkserver/server.ts'
 import { type CliIo, ExitError } from './cli-io.ts'
 import { wholeNumber } from './flag-values.ts'
 import { reportReady, untilStopped } from './process-life.ts'
-import { toolCommand, UsageError } from './tool-command.ts'
+import { type Runnable, serverCommand } from './server-command.ts'
+
+export function zookeeperCommand(io: CliIo): Runnable {
+  return serverCommand(io, {
+    usage: 'zookeeper [options]',
+    description: 'The built-in ZooKeeper, one node, durable. zkCli and other clients can use it.',
+    flags: [
+      { name: 'host', value: 'address', help: 'to listen on', fallback: '127.0.0.1' },
+      { name: 'port', value: 'port', help: 'to listen on, 0 for any', fallback: '2181' },
+      { name: 'data', value: 'dir', help: 'for the data; without it all is lost at the end' },
+      { name: 'tick-ms', value: 'ms', help: 'sessions last 2 to 20 ticks', fallback: '2000' },
+    ],
+    run: (flags) =>
+      run(io, {
+        host: flags.last('host')!,
+        port: wholeNumber(flags.last('port')!, '--port'),
+        data: flags.last('data') ?? null,
+        tickMs: wholeNumber(flags.last('tick-ms')!, '--tick-ms'),
+      }),
+  })
+}
 
 interface Options {
   readonly host: string
-  readonly port: string
-  readonly data?: string
-  readonly tickMs: string
-}
-
-export function zookeeperCommand(io: CliIo): Command {
-  return toolCommand<Options>(io, {
-    name: 'zookeeper',
-    description: 'The built-in ZooKeeper, one node, durable. zkCli and other clients can use it.',
-    options: (command) => {
-      command
-        .showHelpAfterError()
-        .option('--host <address>', 'address to listen on', '127.0.0.1')
-        .option('--port <port>', 'port to listen on, 0 for any', '2181')
-        .option('--data <dir>', 'where to keep the data; without it all is lost at the end')
-        .option('--tick-ms <ms>', 'sessions last 2 to 20 ticks', '2000')
-    },
-    run: (options) => run(io, options),
-  })
+  readonly port: number
+  readonly data: string | null
+  readonly tickMs: number
 }
 
 async function run(io: CliIo, options: Options): Promise<void> {
@@ -41,17 +44,18 @@ async function run(io: CliIo, options: Options): Promise<void> {
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject
   })
+  failed.catch(() => {})
   try {
-    if (options.data !== undefined) systemDisk.makeDirectory(options.data)
+    if (options.data !== null) systemDisk.makeDirectory(options.data)
     const server = await startZkServer({
       transport: systemTransport,
       disk: systemDisk,
       clock: systemClock,
       loggers,
-      dataDir: options.data ?? null,
+      dataDir: options.data,
       host: options.host,
-      port: wholeNumber(options.port, '--port'),
-      tickMs: wholeNumber(options.tickMs, '--tick-ms'),
+      port: options.port,
+      tickMs: options.tickMs,
       onFailure: (error) => fail(error),
     })
     reportReady({ port: server.port, pid: process.pid })
@@ -60,7 +64,6 @@ async function run(io: CliIo, options: Options): Promise<void> {
     // The channel to a parent would keep the process.
     process.exit(0)
   } catch (error) {
-    if (error instanceof UsageError) throw error
     io.stderr(`samsa zookeeper: ${(error as Error).message}\n`)
     if (error instanceof DiskError)
       io.stderr('  --data must be a directory that this user can write.\n')
