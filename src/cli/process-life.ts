@@ -5,6 +5,7 @@
  */
 import module from 'node:module'
 import process from 'node:process'
+import { collectWhenIdle } from '../host/idle-heap.ts'
 
 /** When a process has settled after its start. */
 const SETTLED_MS = 3_000
@@ -15,6 +16,7 @@ const PARENT_CHECK_MS = 250
 export function reportReady(message: object): void {
   process.send?.(message)
   keepCompiledCode()
+  collectWhenIdle()
 }
 
 /** Node writes what it compiled at exit, which a process that is killed never comes to. */
