@@ -23,6 +23,8 @@ const LAYERS: Readonly<Record<string, number>> = {
   cli: 5,
   devcluster: 5,
   bench: 5,
+  dashboard: 5,
+  chaos: 5,
 }
 /** The shell may import within itself; two folders lean on a sibling. */
 const SIBLINGS_ALLOWED = new Set(['storage>records', 'network>protocol'])

@@ -4,6 +4,7 @@
  *     node test/sim/run.ts --seed 4711              one run
  *     node test/sim/run.ts --seed 4711 --trace      and all that happened, when it fails
  *     node test/sim/run.ts --seed 1 --count 500     many; the failing seeds and why
+ *     node test/sim/run.ts moves --seed 1           other topics come, move and go meanwhile
  *     node test/sim/run.ts flush --seed 1           each write synced, any host may lose power
  *     node test/sim/run.ts control-plane --seed 1   topics come, go and move; without data
  */
@@ -40,13 +41,17 @@ async function scenario(name: string): Promise<Scenario> {
   if (name === 'cluster') {
     return (seed, durationMs) => runCluster(seed, { durationMs, faults })
   }
+  if (name === 'moves') {
+    const options = { faults, brokers: 4, hasOperator: true }
+    return (seed, durationMs) => runCluster(seed, { durationMs, ...options })
+  }
   if (name === 'flush') {
     const settings = { 'log.flush.interval.messages': '1' }
     const options = { faults: { ...faults, flushes: true }, settings }
     return (seed, durationMs) => runCluster(seed, { durationMs, ...options })
   }
   if (name === 'deletions') return (seed, durationMs) => runControlPlane(seed, durationMs, true)
-  throw new Error(`no scenario ${name}: cluster, flush, control-plane, deletions`)
+  throw new Error(`no scenario ${name}: cluster, moves, flush, control-plane, deletions`)
 }
 
 const run = await scenario(positionals[0] ?? 'cluster')

@@ -53,6 +53,8 @@ export interface FaultRunOptions {
   readonly durationMs: number
   readonly produceEveryMs?: number
   readonly faults?: Partial<FaultOptions>
+  /** Stops whoever else is at work when the faults end; resolves with the topics they leave. */
+  readonly settleOthers?: () => Promise<Iterable<string>>
 }
 
 /** The defaults of the fault catalogue: a session of 6 s, a lag of some seconds. */
@@ -235,7 +237,8 @@ export class Simulation {
     const faults = this.startFaults(options.faults)
     await this.runFor(durationMs)
     faults.heal()
-    await this.untilHealthy()
+    const others = await this.finish(options.settleOthers?.() ?? Promise.resolve([]), 'others')
+    await this.untilHealthy([...this.#topics(), ...others])
     const before = new Map(workload.acked)
     const hasProgress = () =>
       [...workload.acked].every(([key, count]) => count > (before.get(key) ?? 0))

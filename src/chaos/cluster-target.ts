@@ -1,0 +1,38 @@
+/**
+ * What the chaos engine needs of a cluster. `samsa up` has everything; a cluster in containers has what
+ * the brokers' fault endpoints and its proxies allow.
+ */
+
+export interface ClusterTarget {
+  readonly brokerIds: readonly number[]
+  /** Sends a signal; resolves when it is out, for signals that end the process when it has ended. */
+  signal(brokerId: number, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void>
+  /** Starts a broker that ended. Absent: something else restarts it (a container's restart policy). */
+  readonly start?: (brokerId: number) => Promise<void>
+  /** Ends a broker's ZooKeeper session as an expiry does. */
+  expireSession(brokerId: number): Promise<void>
+  readonly zookeeper?: {
+    stop(): Promise<void>
+    start(): Promise<void>
+  }
+  /** Directed edges that run through a proxy; an edge that does not is not in the list. */
+  readonly edges: readonly ProxiedEdge[]
+}
+
+export type EdgeKind = 'zookeeper' | 'peer' | 'client'
+
+/** One directed edge: who connects, and to whom. */
+export interface ProxiedEdge {
+  readonly kind: EdgeKind
+  /** The broker that connects; null for clients. */
+  readonly from: number | null
+  /** The broker that is connected to; null for ZooKeeper. */
+  readonly to: number | null
+  /** Name of the proxy in the Toxiproxy API: `broker-1-to-zookeeper`, `broker-1-to-broker-2`. */
+  readonly proxy: string
+  /** Nothing passes in either direction, connections stay open (no reset), new ones hang. */
+  cut(): void
+  /** Both directions later by this much. */
+  slow(latencyMs: number, jitterMs: number): void
+  heal(): void
+}
