@@ -77,7 +77,7 @@ for (const mutation of MUTATIONS) {
   test(`the checkers find it when ${mutation.name}`, () => {
     const copy = mutated(mutation)
     try {
-      const args = ['test/sim/run.ts', '--seed', '1', '--count', String(SEEDS)]
+      const args = ['test/sim/run.ts', '--seed', '1', '--runs', String(SEEDS)]
       const run = spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8' })
       assert.equal(run.status, 1, run.stdout + run.stderr)
       assert.match(run.stdout, /\bI\d+: /, run.stdout + run.stderr)

@@ -2,8 +2,8 @@
  * Simulations from the command line. A seed replays a run exactly.
  *
  *     node test/sim/run.ts --seed 4711              one run
- *     node test/sim/run.ts --seed 4711 --trace      and all that happened, when it fails
- *     node test/sim/run.ts --seed 1 --count 500     many; the failing seeds and why
+ *     node test/sim/run.ts --seed 4711 --trace      and all that happened, not only the end of it
+ *     node test/sim/run.ts --seed 1 --runs 500      many; each that fails with what led to it
  *     node test/sim/run.ts moves --seed 1           other topics come, move and go meanwhile
  *     node test/sim/run.ts flush --seed 1           each write synced, any host may lose power
  *     node test/sim/run.ts control-plane --seed 1   topics come, go and move; without data
@@ -19,13 +19,15 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seed: { type: 'string', default: '1' },
-    count: { type: 'string', default: '1' },
+    runs: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '60' },
     trace: { type: 'boolean', default: false },
     /** Kinds of faults to leave out, with commas. */
     without: { type: 'string', default: '' },
     /** Milliseconds between two faults, at most. */
     every: { type: 'string', default: '5000' },
+    /** Milliseconds that a fault lasts, at most. */
+    length: { type: 'string', default: '12000' },
     /** Brokers that may be away at one time. */
     away: { type: 'string', default: '1' },
   },
@@ -37,7 +39,12 @@ async function scenario(name: string): Promise<Scenario> {
   if (name === 'control-plane') return runControlPlane
   const without = values.without.split(',')
   const kinds = FAULT_KINDS.filter((kind) => !without.includes(kind))
-  const faults = { kinds, everyMs: Number(values.every), brokersAwayMax: Number(values.away) }
+  const faults = {
+    kinds,
+    everyMs: Number(values.every),
+    lengthMsMax: Number(values.length),
+    brokersAwayMax: Number(values.away),
+  }
   if (name === 'cluster') {
     return (seed, durationMs) => runCluster(seed, { durationMs, faults })
   }
@@ -54,24 +61,32 @@ async function scenario(name: string): Promise<Scenario> {
   throw new Error(`no scenario ${name}: cluster, moves, flush, control-plane, deletions`)
 }
 
+function report(seed: number, error: unknown): void {
+  if (!(error instanceof SimulationError)) {
+    console.log(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`)
+    return
+  }
+  // The message ends with the last lines of the trace.
+  console.log(values.trace ? `${error.trace.join('\n')}\n${error.summary}` : error.message)
+}
+
 const run = await scenario(positionals[0] ?? 'cluster')
-const [first, count] = [Number(values.seed), Number(values.count)]
+const [first, runs] = [Number(values.seed), Number(values.runs)]
 const startMs = performance.now()
-let failures = 0
+const failed: number[] = []
 let events = 0
-for (let seed = first; seed < first + count; seed++) {
+for (let seed = first; seed < first + runs; seed++) {
   try {
     events += (await run(seed, Number(values.seconds) * 1000)).world.eventCount
   } catch (error) {
-    failures += 1
-    const isTold = error instanceof SimulationError
-    if (isTold && values.trace) console.log(error.trace.join('\n'))
-    if (isTold && count > 1) console.log(error.summary)
-    else console.log((error as Error).message)
+    failed.push(seed)
+    report(seed, error)
   }
 }
-const msEach = Math.round((performance.now() - startMs) / count)
+const msEach = Math.round((performance.now() - startMs) / runs)
+const seeds = failed.length === 0 ? '' : ` (seeds ${failed.join(', ')})`
 console.log(
-  `${count} runs, ${failures} failed, ${msEach} ms and ${Math.round(events / count)} events each`,
+  `${runs} runs, ${failed.length} failed${seeds}, ${msEach} ms and ` +
+    `${Math.round(events / runs)} events each`,
 )
-process.exitCode = failures === 0 ? 0 : 1
+process.exitCode = failed.length === 0 ? 0 : 1

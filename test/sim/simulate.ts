@@ -73,6 +73,8 @@ const HEAL_MS_MAX = 60_000
 const SETTLE_MS_MAX = 30_000
 const CALL_MS_MAX = 30_000
 const POLL_MS = 50
+/** Of the history, with a failure. */
+const LINES_SHOWN = 80
 
 /** What went wrong, and all that led to it. */
 export class SimulationError extends Error {
@@ -80,8 +82,10 @@ export class SimulationError extends Error {
   readonly trace: readonly string[]
 
   constructor(summary: string, trace: readonly string[], stack: string) {
-    const last = trace.slice(-40).join('\n')
-    super(`${summary}\n${stack}\nLast lines of the trace:\n${last}`)
+    const last = trace.slice(-LINES_SHOWN)
+    super(
+      `${summary}\n${stack}\nThe last ${last.length} of ${trace.length} lines:\n${last.join('\n')}`,
+    )
     this.name = 'SimulationError'
     this.summary = summary
     this.trace = trace
