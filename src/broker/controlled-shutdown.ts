@@ -15,7 +15,15 @@ export interface ControlledShutdownOptions {
 
 const VERSION = 3
 
-/** True when the controller had nothing left on us. */
+/**
+ * We go on answering for so long after the handover, until the other brokers know of it. A client
+ * that loses its connection asks one of them at once; told the old leader once more, librdkafka waits
+ * for its next scan of the topics, a second later. Much longer would not help: it looks for a new
+ * leader earlier when its connection breaks than after NOT_LEADER_OR_FOLLOWER.
+ */
+const LINGER_MS = 50
+
+/** True when the controller had nothing left on us, and clients had the time to hear of it. */
 export async function requestControlledShutdown(
   channel: ControllerChannel,
   clock: Clock,
@@ -30,11 +38,12 @@ export async function requestControlledShutdown(
     if (remaining === 0) {
       const tookMs = Math.round(clock.monotonicMs() - startMs)
       logger.info(`Controlled shutdown request returned successfully after ${tookMs}ms`)
+      await pause(clock, LINGER_MS)
       return true
     }
     if (left > 1) {
       logger.warn('Retrying controlled shutdown after the previous attempt failed...')
-      await new Promise<void>((resolve) => void clock.after(options.retryBackoffMs, resolve))
+      await pause(clock, options.retryBackoffMs)
     }
   }
   logger.warn('Proceeding to do an unclean shutdown as all the controlled shutdown attempts failed')
@@ -60,4 +69,8 @@ async function askOnce(
     logger.warn(`Error during controlled shutdown: ${(error as Error).message}`)
   }
   return null
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve))
 }
