@@ -26,6 +26,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async (io) => (await import('./zookeeper.ts')).zookeeperCommand(io),
   },
   {
+    name: 'dashboard',
+    summary: 'a page that shows a cluster, or a recorded run, as it lives',
+    load: async (io) => (await import('./dashboard.ts')).dashboardCommand(io),
+  },
+  {
     name: 'healthcheck',
     summary: 'exit code 0 when a broker is ready to serve',
     load: async (io) => (await import('./healthcheck.ts')).healthcheckCommand(io, await open()),

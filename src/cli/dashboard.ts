@@ -1,0 +1,53 @@
+/** `samsa dashboard`: the page that shows a cluster as it lives, or a recorded run. */
+import process from 'node:process'
+import { DEFAULT_HOST, DEFAULT_PORT, startDashboard } from '../dashboard/start-dashboard.ts'
+import { type CliIo, ExitError, UsageError } from './cli-io.ts'
+import { wholeNumber } from './flag-values.ts'
+import { reportReady, untilStopped } from './process-life.ts'
+import { type FlagValues, type Runnable, serverCommand } from './server-command.ts'
+
+export function dashboardCommand(io: CliIo): Runnable {
+  return serverCommand(io, {
+    usage: 'dashboard --zookeeper HOST:PORT[/chroot] | --history FILE [options]',
+    description: 'A page that shows brokers, failovers and znodes as they are, or a recorded run.',
+    flags: [
+      { name: 'zookeeper', value: 'host:port[/chroot]', help: 'of the cluster to look at' },
+      { name: 'history', value: 'file', help: 'a recorded run, in place of a cluster' },
+      { name: 'host', value: 'address', help: 'to listen on', fallback: DEFAULT_HOST },
+      { name: 'port', value: 'port', help: 'to listen on, 0 for any', fallback: `${DEFAULT_PORT}` },
+      {
+        name: 'token',
+        value: 'text',
+        help: 'needed for faults; made up and printed when not on loopback',
+      },
+    ],
+    run: (flags) => run(io, flags),
+  })
+}
+
+async function run(io: CliIo, flags: FlagValues): Promise<void> {
+  const file = flags.last('history')
+  const zookeeper = flags.last('zookeeper')
+  if ((file === undefined) === (zookeeper === undefined)) {
+    throw new UsageError('Give either --zookeeper or --history')
+  }
+  const token = flags.last('token')
+  const stopped = untilStopped()
+  try {
+    const dashboard = await startDashboard({
+      host: flags.last('host')!,
+      port: wholeNumber(flags.last('port')!, '--port'),
+      ...(token === undefined ? {} : { token }),
+      from: { kind: 'file', file: file! },
+    })
+    io.stdout(`The dashboard is at ${dashboard.url}\n`)
+    reportReady({ port: dashboard.port, pid: process.pid })
+    await stopped
+    await dashboard.close()
+    process.exit(0)
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    io.stderr(`samsa dashboard: ${(error as Error).message}\n`)
+    throw new ExitError(1)
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Events as the frames that viewers get. Every frame is made once, whoever asks for it: 200 viewers that
+ * come back at the same time after a restart cost one encoding. A full span of events keeps its frame.
+ */
+import type { EventLog } from './event-log.ts'
+
+/** Events in one frame of history. */
+export const SPAN = 500
+
+export interface Frame {
+  readonly bytes: Buffer
+  /** Number of the event after the last in it. */
+  readonly nextSeq: number
+}
+
+export class EncodedHistory {
+  readonly #log: EventLog
+  /** By the number of the first event; only spans that are complete. */
+  readonly #spans = new Map<number, Buffer>()
+  #newest: Frame | null = null
+
+  constructor(log: EventLog) {
+    this.#log = log
+  }
+
+  /** Of the oldest event that is still there. */
+  get firstSeq(): number {
+    return this.#log.events[0]?.seq ?? 0
+  }
+
+  /** Of the event that comes next. */
+  get nextSeq(): number {
+    return (this.#log.events.at(-1)?.seq ?? -1) + 1
+  }
+
+  /** From `seq` on: one event when only one is left, else up to the end of its span. */
+  frameFrom(seq: number): Frame {
+    const { nextSeq } = this
+    if (seq === nextSeq - 1) return this.#single(seq)
+    const start = seq - (seq % SPAN)
+    const end = start + SPAN
+    if (seq !== start || end > nextSeq) {
+      const until = Math.min(end, nextSeq)
+      return { bytes: this.#encode(seq, until), nextSeq: until }
+    }
+    this.#forgetBefore(this.firstSeq)
+    let bytes = this.#spans.get(start)
+    if (bytes === undefined) {
+      bytes = this.#encode(start, end)
+      this.#spans.set(start, bytes)
+    }
+    return { bytes, nextSeq: end }
+  }
+
+  #single(seq: number): Frame {
+    if (this.#newest?.nextSeq === seq + 1) return this.#newest
+    const event = this.#log.events.at(-1)
+    this.#newest = { bytes: Buffer.from(JSON.stringify(event)), nextSeq: seq + 1 }
+    return this.#newest
+  }
+
+  #encode(from: number, until: number): Buffer {
+    const { firstSeq } = this
+    const events = this.#log.events.slice(from - firstSeq, until - firstSeq)
+    return Buffer.from(JSON.stringify({ kind: 'history', events }))
+  }
+
+  #forgetBefore(firstSeq: number): void {
+    for (const start of this.#spans.keys()) {
+      if (start + SPAN <= firstSeq) this.#spans.delete(start)
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/** Answers of the dashboard's server, and the small bodies that it reads. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import zlib from 'node:zlib'
+
+const gzip = promisify(zlib.gzip)
+
+/** Smaller bodies gain nothing. */
+const GZIP_FROM_BYTES = 1024
+
+/** Nobody has more to say to us than a fault. */
+export const BODY_LIMIT_BYTES = 4 * 1024
+
+export class RequestError extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.name = 'RequestError'
+    this.status = status
+  }
+}
+
+export async function answerJson(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+): Promise<void> {
+  const body = Buffer.from(`${JSON.stringify(value)}\n`)
+  const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }
+  if (body.length < GZIP_FROM_BYTES || !acceptsGzip(request)) {
+    response.writeHead(status, { ...headers, 'content-length': body.length }).end(body)
+    return
+  }
+  const packed = await gzip(body)
+  response
+    .writeHead(status, { ...headers, 'content-encoding': 'gzip', 'content-length': packed.length })
+    .end(packed)
+}
+
+export function answerError(response: ServerResponse, status: number, message: string): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  const body = `${JSON.stringify({ error: message })}\n`
+  response
+    .writeHead(status, {
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      ...(status === 401 ? { 'www-authenticate': 'Bearer realm="samsa dashboard"' } : {}),
+    })
+    .end(body)
+}
+
+export function acceptsGzip(request: IncomingMessage): boolean {
+  return /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+}
+
+/** A JSON object of at most `BODY_LIMIT_BYTES`. */
+export async function readJsonBody(request: IncomingMessage): Promise<Record<string, unknown>> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > BODY_LIMIT_BYTES) throw new RequestError(413, 'the body is too large')
+    chunks.push(chunk)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+  } catch {
+    throw new RequestError(400, 'the body is not JSON')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new RequestError(400, 'the body is not a JSON object')
+  }
+  return value as Record<string, unknown>
+}

@@ -1,0 +1,159 @@
+/**
+ * Those who look on. A viewer is a place in the history: frames are sent while its socket takes them, and
+ * what it has not had waits in the history that all share, never in a queue of its own. One that reads
+ * too slowly gets many events in one frame; one that does not read at all is dropped.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocket, WebSocketServer } from 'ws'
+import { EncodedHistory } from './encoded-history.ts'
+import type { EventLog } from './event-log.ts'
+
+/** Nothing more is given to a socket that holds this much. */
+export const BUFFERED_LIMIT_BYTES = 256 * 1024
+
+/** A viewer has nothing to say to us. */
+export const VIEWER_FRAME_LIMIT_BYTES = 1024
+
+export const VIEWERS_LIMIT = 500
+
+export interface ViewerOptions {
+  /** Told to a viewer, so that one that comes back goes on where it was. */
+  readonly historyId: string
+  readonly maxViewers?: number
+  /** Default 15 s: who has not answered one ping by the next is dropped. */
+  readonly pingEveryMs?: number
+}
+
+interface Viewer {
+  readonly socket: WebSocket
+  nextSeq: number
+  isLive: boolean
+  isAlive: boolean
+}
+
+/** Of the WebSocket protocol: try again later. */
+const TRY_AGAIN = 1013
+const POLICY = 1008
+
+const LIVE = Buffer.from('{"kind":"live"}')
+const DEFAULT_PING_MS = 15_000
+
+export class Viewers {
+  readonly #history: EncodedHistory
+  readonly #options: ViewerOptions
+  readonly #sockets: WebSocketServer
+  readonly #viewers = new Set<Viewer>()
+  readonly #endEvents: () => void
+  readonly #pings: NodeJS.Timeout
+  #pumpIsDue = false
+
+  constructor(log: EventLog, options: ViewerOptions) {
+    this.#history = new EncodedHistory(log)
+    this.#options = options
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: VIEWER_FRAME_LIMIT_BYTES,
+      perMessageDeflate: false,
+    })
+    this.#endEvents = log.onEvent(() => this.#pumpSoon())
+    this.#pings = setInterval(() => this.#ping(), options.pingEveryMs ?? DEFAULT_PING_MS)
+    this.#pings.unref()
+  }
+
+  get count(): number {
+    return this.#viewers.size
+  }
+
+  /** Bytes that sockets hold for viewers which have not read them. */
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const { socket } of this.#viewers) bytes += socket.bufferedAmount
+    return bytes
+  }
+
+  get isFull(): boolean {
+    return this.#viewers.size >= (this.#options.maxViewers ?? VIEWERS_LIMIT)
+  }
+
+  /** `?history=ID&after=SEQ` goes on after an event of the same history. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, query: URLSearchParams): void {
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#welcome(webSocket, this.#startOf(query))
+    })
+  }
+
+  close(): void {
+    this.#endEvents()
+    clearInterval(this.#pings)
+    for (const { socket } of this.#viewers) socket.terminate()
+    this.#viewers.clear()
+    this.#sockets.close()
+  }
+
+  #startOf(query: URLSearchParams): number {
+    const { firstSeq, nextSeq } = this.#history
+    const after = Number(query.get('after') ?? Number.NaN)
+    const knowsIt = query.get('history') === this.#options.historyId && Number.isInteger(after)
+    if (!knowsIt || after + 1 < firstSeq || after >= nextSeq) return firstSeq
+    return after + 1
+  }
+
+  #welcome(socket: WebSocket, nextSeq: number): void {
+    const viewer: Viewer = { socket, nextSeq, isLive: false, isAlive: true }
+    this.#viewers.add(viewer)
+    socket.on('close', () => this.#viewers.delete(viewer))
+    // Garbage and frames beyond the limit: `ws` closes the socket with the fitting code.
+    socket.on('error', () => socket.terminate())
+    socket.on('pong', () => {
+      viewer.isAlive = true
+    })
+    socket.on('message', () => socket.close(POLICY, 'this socket only speaks'))
+    const { historyId } = this.#options
+    socket.send(JSON.stringify({ kind: 'history', historyId, nextSeq, events: [] }))
+    this.#pump(viewer)
+  }
+
+  /** Events of one turn of the event loop travel together. */
+  #pumpSoon(): void {
+    if (this.#pumpIsDue) return
+    this.#pumpIsDue = true
+    setImmediate(() => {
+      this.#pumpIsDue = false
+      for (const viewer of this.#viewers) this.#pump(viewer)
+    })
+  }
+
+  #pump(viewer: Viewer): void {
+    const { socket } = viewer
+    if (viewer.nextSeq < this.#history.firstSeq) {
+      // What it has not read is gone: it starts again when it can.
+      socket.close(TRY_AGAIN, 'too slow')
+      socket.terminate()
+      return
+    }
+    while (socket.readyState === WebSocket.OPEN && socket.bufferedAmount < BUFFERED_LIMIT_BYTES) {
+      if (viewer.nextSeq >= this.#history.nextSeq) {
+        if (!viewer.isLive) socket.send(LIVE)
+        viewer.isLive = true
+        return
+      }
+      const { bytes, nextSeq } = this.#history.frameFrom(viewer.nextSeq)
+      viewer.nextSeq = nextSeq
+      const isFull = socket.bufferedAmount + bytes.length >= BUFFERED_LIMIT_BYTES
+      socket.send(bytes, { binary: false }, isFull ? () => this.#pump(viewer) : undefined)
+    }
+  }
+
+  #ping(): void {
+    for (const viewer of this.#viewers) {
+      if (!viewer.isAlive) {
+        viewer.socket.terminate()
+        continue
+      }
+      viewer.isAlive = false
+      viewer.socket.ping()
+    }
+  }
+}
