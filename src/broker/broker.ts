@@ -13,21 +13,15 @@ import { ConfigChanges } from '../cluster/config-changes.ts'
 import { endpointOf, MetadataCache } from '../cluster/image.ts'
 import { Registration } from '../cluster/registration.ts'
 import { StateWatcher } from '../cluster/state-watcher.ts'
-import { topicNameProblem } from '../cluster/topic-names.ts'
-import { TopicStore } from '../cluster/topic-store.ts'
 import { KafkaController } from '../controller/kafka-controller.ts'
 import { ClientChannel } from '../network/client-channel.ts'
-import { ErrorCode } from '../protocol/error-codes.ts'
-import { allocateProducerIds } from '../protocol/messages/allocate-producer-ids.ts'
 import { alterPartition } from '../protocol/messages/alter-partition.ts'
 import { ReplicaManager } from '../replication/replica-manager.ts'
 import { LogManager } from '../storage/log-manager.ts'
 import { checkMetaProperties, writeMetaProperties } from '../storage/meta-properties.ts'
 import type { ZkClient } from '../zk/zk-client.ts'
 import { ZkSession } from '../zk/zk-session.ts'
-import { featurePath } from '../zk/znodes.ts'
 import { HANDLERS } from './apis/index.ts'
-import { AutoTopicCreation } from './auto-topic-creation.ts'
 import { type BrokerConfig, type LoadedConfig, logDirsOf } from './config.ts'
 import { ConfigService } from './config-service.ts'
 import { requestControlledShutdown } from './controlled-shutdown.ts'
@@ -35,13 +29,13 @@ import { ControllerChannel } from './controller-channel.ts'
 import { Dispatcher } from './dispatch.ts'
 import { type ListenAddress, ListenerSockets } from './listener-sockets.ts'
 import { advertisedEndpoints, interBrokerListener, listenAddresses } from './listeners.ts'
+import type { LogLevels } from './log-levels.ts'
+import { type BuildContext, makeServices } from './make-services.ts'
+import type { MetricFamily } from './metric-families.ts'
 import { controllerConfig, replicaManagerOptions } from './options.ts'
-import { ProducerIds } from './producer-ids.ts'
+import { type Phase, unreadyReasons } from './readiness.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import type { BrokerServices } from './services.ts'
-import { topicConfigProblem } from './topic-config.ts'
-import { TopicCreator } from './topic-creation.ts'
-import { untilImage } from './until-image.ts'
 
 export interface BrokerPorts {
   readonly clock: Clock
@@ -49,6 +43,10 @@ export interface BrokerPorts {
   readonly disk: Disk
   readonly transport: Transport
   readonly loggers: Loggers
+  /** Absent: levels cannot be seen or changed by clients. */
+  readonly logLevels?: LogLevels
+  /** Where observers find this broker's own pages, told as `jmx_port`. Absent: nowhere. */
+  readonly httpPort?: number
   /** What other machines call this one; for listeners without a host. */
   readonly hostName: string
   /** Makes a client for one ZooKeeper session. */
@@ -82,6 +80,7 @@ export class Broker {
   readonly #config: BrokerConfig
   #logger: Logger
   #running: Running | null = null
+  #phase: Phase = 'not-started'
   /** What `start` has built so far, for a shutdown in the middle of it. */
   readonly #undo: (() => Promise<void> | void)[] = []
 
@@ -107,6 +106,23 @@ export class Broker {
     return this.#started
   }
 
+  /** Why clients should not be sent here; empty when they may. At any time. */
+  unreadyReasons(): string[] {
+    const running = this.#running
+    if (running === null) return unreadyReasons(this.#phase, null)
+    const { registration, zk, services, brokerId } = running
+    return unreadyReasons(this.#phase, {
+      isRegistered: registration.isRegistered,
+      isFenced: zk.isFenced(),
+      knowsCluster: services.metadata.image.brokers.has(brokerId),
+    })
+  }
+
+  /** Everything there is to measure, as it is now; little before the start. */
+  metrics(): MetricFamily[] {
+    return []
+  }
+
   get #started(): Running {
     if (this.#running === null) throw new Error('the broker was not started')
     return this.#running
@@ -127,6 +143,7 @@ export class Broker {
       'kafka.server.KafkaServer',
       `[KafkaServer id=${brokerId}] `,
     )
+    this.#phase = 'running'
     this.#logger.info('started')
   }
 
@@ -136,6 +153,7 @@ export class Broker {
     if (running === null) return
     this.#running = null
     this.#logger.info('shutting down')
+    this.#phase = 'controlled-shutdown'
     const { sockets, replicas, logs, controller, controllerChannel, registration, zk } = running
     // A peer may take our registration away when our sockets close: that is right now.
     registration.stop()
@@ -152,6 +170,7 @@ export class Broker {
         },
       )
     }
+    this.#phase = 'shutting-down'
     running.configChanges.stop()
     running.stateWatcher.stop()
     await sockets.close()
@@ -160,12 +179,14 @@ export class Broker {
     await logs.shutdown()
     controller.shutdown()
     await zk.close()
+    this.#phase = 'not-started'
     this.#logger.info('shut down completed')
   }
 
   async #build(): Promise<Running> {
     const { clock, random, loggers } = this.#ports
     const config = this.#config
+    this.#phase = 'connecting'
     // Bound first: a taken port is told at once, and the port is real when it is registered.
     const { sockets, bound } = await this.#bind()
     const endpoints = advertisedEndpoints(config, bound, this.#ports.hostName)
@@ -177,18 +198,26 @@ export class Broker {
     const brokerId = await this.#settleIdentity(zk, clusterId)
     const configs = new ConfigService(zk, brokerId, this.#loaded.given)
     await configs.loadBroker()
+    this.#phase = 'recovering-logs'
     const logs = await this.#loadLogs(zk, configs)
 
+    this.#phase = 'registering'
     const metadata = new MetadataCache()
     const ownZk = { zk, clock, logger: this.#logger }
     const rack = config['broker.rack']
-    const registration = new Registration(ownZk, brokerId, { endpoints, rack })
+    const { httpPort } = this.#ports
+    const jmx = httpPort === undefined ? {} : { jmxPort: httpPort }
+    const registration = new Registration(ownZk, brokerId, { endpoints, rack, ...jmx })
     const context: BuildContext = { brokerId, clusterId, zk, configs, logs, metadata, registration }
     const controllerChannel = this.#makeControllerChannel(context)
     const replicas = this.#makeReplicaManager(context, controllerChannel)
     const controller = this.#makeController(context)
     const metrics = new RequestMetrics()
-    const services = this.#makeServices(context, controllerChannel, replicas, controller)
+    const services = makeServices(this.#ports, config, context, {
+      controllerChannel,
+      replicas,
+      controller,
+    })
     const stateWatcher = this.#watchStates(context, replicas)
     const configChanges = this.#watchConfigs(context, replicas, controller)
 
@@ -370,71 +399,6 @@ export class Broker {
     return controller
   }
 
-  #makeServices(
-    context: BuildContext,
-    channel: ControllerChannel,
-    replicas: ReplicaManager,
-    controller: KafkaController,
-  ): BrokerServices {
-    const { brokerId, clusterId, zk, configs, logs, metadata, registration } = context
-    const { clock, random, disk } = this.#ports
-    const config = this.#config
-    const topics = new TopicCreator({
-      store: new TopicStore(zk, random),
-      metadata,
-      random,
-      defaults: () => ({
-        partitions: config['num.partitions'],
-        replicationFactor: config['default.replication.factor'],
-      }),
-      configProblem: topicConfigProblem,
-    })
-    let featuresEpoch = -1
-    void zk.exists(featurePath).then((stat) => {
-      featuresEpoch = stat?.version ?? -1
-    }, ignore)
-    return {
-      brokerId,
-      clusterId,
-      config,
-      clock,
-      random,
-      disk,
-      metadata,
-      replicas,
-      logs,
-      controller,
-      configs,
-      topics,
-      autoTopics: new AutoTopicCreation(
-        () => config['auto.create.topics.enable'],
-        (name) => topicNameProblem(name) === null,
-        (name) => topics.createWithDefaults(name),
-      ),
-      producerIds: new ProducerIds(clock, async () => {
-        try {
-          const brokerEpoch = registration.brokerEpoch
-          const answer = await channel.send(allocateProducerIds, 0, { brokerId, brokerEpoch })
-          if (answer.errorCode !== ErrorCode.NONE) {
-            return { kind: 'error', reason: `error ${answer.errorCode}` }
-          }
-          const block = { start: answer.producerIdStart, length: answer.producerIdLen }
-          return { kind: 'ok', block }
-        } catch (error) {
-          return { kind: 'error', reason: (error as Error).message }
-        }
-      }),
-      apiRanges: HANDLERS.map(({ api }) => ({
-        apiKey: api.key,
-        minVersion: api.versions.min,
-        maxVersion: api.versions.max,
-      })),
-      finalizedFeaturesEpoch: () => featuresEpoch,
-      isStaleBrokerEpoch: (epoch) => epoch >= 0 && epoch < registration.brokerEpoch,
-      untilImage: (condition, timeoutMs) => untilImage(clock, metadata, condition, timeoutMs),
-    }
-  }
-
   #watchStates({ zk }: BuildContext, replicas: ReplicaManager): StateWatcher {
     const { clock, loggers } = this.#ports
     const logger = loggers.get('state.change.logger')
@@ -478,16 +442,3 @@ export class Broker {
     return changes
   }
 }
-
-/** What was built before the parts that need each other. */
-interface BuildContext {
-  readonly brokerId: number
-  readonly clusterId: string
-  readonly zk: ZkSession
-  readonly configs: ConfigService
-  readonly logs: LogManager
-  readonly metadata: MetadataCache
-  readonly registration: Registration
-}
-
-function ignore(): void {}

@@ -14,6 +14,7 @@ import {
   TOPIC_DEFAULT_SETTINGS,
   type TopicDefaults,
 } from './settings/log-settings.ts'
+import { SAMSA_SETTINGS } from './settings/samsa-settings.ts'
 import {
   LOG_DIR_SETTINGS,
   REPLICATION_SETTINGS,
@@ -29,6 +30,7 @@ const TYPED_SETTINGS = {
   ...REPLICATION_SETTINGS,
   ...LOG_DIR_SETTINGS,
   ...LOG_BROKER_SETTINGS,
+  ...SAMSA_SETTINGS,
 } as const
 
 /** Every setting that has an effect, or is accepted with a documented one. */

@@ -9,6 +9,7 @@ import type { LogManager } from '../storage/log-manager.ts'
 import type { AutoTopicCreation } from './auto-topic-creation.ts'
 import type { BrokerConfig } from './config.ts'
 import type { ConfigService } from './config-service.ts'
+import type { LogLevels } from './log-levels.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { TopicCreator } from './topic-creation.ts'
 
@@ -31,6 +32,8 @@ export interface BrokerServices {
   readonly controller: KafkaController
   readonly configs: ConfigService
   readonly topics: TopicCreator
+  /** Null: levels of loggers cannot be seen or changed here. */
+  readonly logLevels: LogLevels | null
   readonly autoTopics: AutoTopicCreation
   readonly producerIds: ProducerIds
   /** Every API of this broker with its versions, for ApiVersions. */

@@ -4,6 +4,7 @@ import process from 'node:process'
 import type { Logger } from '../base/ports.ts'
 import { Broker } from '../broker/broker.ts'
 import { loadConfig } from '../broker/config.ts'
+import { openBrokerEndpoint } from '../host/broker-endpoint.ts'
 import { systemBrokerPorts } from '../host/broker-ports.ts'
 import { systemClock } from '../host/clock.ts'
 import { logLevelsOf, WinstonLoggers } from '../host/logging.ts'
@@ -59,7 +60,9 @@ async function run(io: CliIo, { overrides, format, file }: Options): Promise<voi
       overrides,
     })
     const ports = systemBrokerPorts(loggers, (reason, cause) => fail(new Error(reason, { cause })))
-    const broker = new Broker(ports, loaded)
+    const endpoint = await openBrokerEndpoint(loaded.config, ports, loggers)
+    const broker = new Broker({ ...ports, ...endpoint?.ports }, loaded)
+    endpoint?.show(broker)
     const stopped = untilStopped()
     const started = broker.start().then(() => {
       reportReady({ port: broker.listeners[0]?.port ?? 0, pid: process.pid })

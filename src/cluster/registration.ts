@@ -40,10 +40,15 @@ export class RegistrationError extends Error {
   }
 }
 
-export type OwnRegistration = Pick<BrokerRegistration, 'endpoints' | 'rack'>
+export interface OwnRegistration extends Pick<BrokerRegistration, 'endpoints' | 'rack'> {
+  /** Where the broker tells observers about itself; absent: nowhere. */
+  readonly jmxPort?: number
+}
 
 /** Beyond the session timeout, for the server to notice and tell. */
 const GRACE_MS = 2_000
+/** As Kafka without JMX. */
+const NO_PORT = -1
 
 export class Registration {
   readonly #ports: RegistrationPorts
@@ -52,6 +57,8 @@ export class Registration {
   #brokerEpoch = -1
   /** Sessions in which this process registered before. */
   readonly #ownSessions = new Set<bigint>()
+  /** 0n while there is no registration of ours. */
+  #registeredIn = 0n
   /** Of the watch that is in force; events of earlier ones are void. */
   #watchToken: object | null = null
   #onMissing: () => void = () => {}
@@ -65,6 +72,11 @@ export class Registration {
   /** czxid of the registration; -1 before the first. */
   get brokerEpoch(): number {
     return this.#brokerEpoch
+  }
+
+  /** False from the end of the session, or of the znode, until the next registration. */
+  get isRegistered(): boolean {
+    return this.#registeredIn !== 0n && this.#registeredIn === this.#ports.zk.sessionId
   }
 
   /** Told when there is no registration of ours although our session lives: register again. */
@@ -102,6 +114,7 @@ export class Registration {
       const epoch = await this.#tryRegister(path)
       if (epoch !== null) {
         this.#brokerEpoch = epoch
+        this.#registeredIn = zk.sessionId
         this.#logSuccess(epoch)
         this.#watch(path)
         return epoch
@@ -199,6 +212,7 @@ export class Registration {
         const stat = await zk.exists(path, () => void look())
         if (isVoid() || !this.#isMissing(stat, session)) return
         this.#watchToken = null
+        this.#registeredIn = 0n
         this.#onMissing()
       } catch (error) {
         // The session ended: whoever registers in the next one watches again.
@@ -228,8 +242,9 @@ export class Registration {
 
   #encoded(): Buffer {
     return encodeBrokerRegistration({
-      ...this.#own,
-      jmxPort: -1,
+      endpoints: this.#own.endpoints,
+      rack: this.#own.rack,
+      jmxPort: this.#own.jmxPort ?? NO_PORT,
       timestampMs: this.#ports.clock.wallMs(),
       features: new Map(),
     })

@@ -9,6 +9,28 @@ import type { Logger, Loggers } from '../base/ports.ts'
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
+/** A line as it was written, without its layout. */
+export interface LogLine {
+  readonly atMs: number
+  readonly level: LogLevel
+  readonly logger: string
+  readonly message: string
+}
+
+/** Names that people set levels of, besides those of the loggers that are in use. */
+const WELL_KNOWN = [
+  'kafka',
+  'kafka.authorizer.logger',
+  'kafka.controller',
+  'kafka.log.LogCleaner',
+  'kafka.request.logger',
+  'org.apache.kafka',
+  'org.apache.zookeeper',
+  'state.change.logger',
+]
+/** What an outsider may make us remember. */
+const OWN_LEVELS_MAX = 1_000
+
 export interface LoggingOptions {
   readonly level?: LogLevel
   /** Levels of logger names; a name stands for those below it too (`kafka.controller`). */
@@ -32,7 +54,7 @@ export function logLevelsOf(
 }
 
 /** Null for a word that is no level. Log4j knows more of them than we do. */
-function levelNamed(word: string): LogLevel | null {
+export function levelNamed(word: string): LogLevel | null {
   const lower = word.trim().toLowerCase()
   if (lower === 'trace' || lower === 'all') return 'debug'
   if (lower === 'fatal' || lower === 'off') return 'error'
@@ -43,6 +65,7 @@ export class WinstonLoggers implements Loggers {
   readonly #sink: winston.Logger
   readonly #levels: Map<string, LogLevel>
   readonly #loggers = new Map<string, NamedLevel>()
+  readonly #lineListeners = new Set<(line: LogLine) => void>()
   #rootLevel: LogLevel
 
   constructor(options: LoggingOptions = {}) {
@@ -71,6 +94,7 @@ export class WinstonLoggers implements Loggers {
       if (LOG_LEVELS.indexOf(level) > named.threshold) return
       const line = { level, message: prefix + message, logger: name }
       this.#sink.log(cause === undefined ? line : { ...line, cause: describe(cause) })
+      if (this.#lineListeners.size > 0) this.#tell({ ...line, atMs: Date.now() })
     }
     return {
       debug: (message) => write('debug', message),
@@ -81,11 +105,31 @@ export class WinstonLoggers implements Loggers {
     }
   }
 
-  /** `name` empty: the level of all that have none of their own. */
-  setLevel(name: string, level: LogLevel): void {
-    if (name === '') this.#rootLevel = level
-    else this.#levels.set(name, level)
+  /** `name` empty: the level of all that have none of their own. Null: as the name above it. */
+  setLevel(name: string, level: LogLevel | null): void {
+    if (name === '') this.#rootLevel = level ?? this.#rootLevel
+    else if (level === null) this.#levels.delete(name)
+    else if (this.#levels.size < OWN_LEVELS_MAX || this.#levels.has(name)) {
+      this.#levels.set(name, level)
+    }
     for (const [each, named] of this.#loggers) named.threshold = this.#thresholdOf(each)
+  }
+
+  /** By name, sorted; the name of the level of all others is empty. */
+  levels(): ReadonlyMap<string, LogLevel> {
+    const names = new Set([...WELL_KNOWN, ...this.#loggers.keys(), ...this.#levels.keys()])
+    const rows = [...names].sort().map((name) => [name, this.#levelOf(name)] as const)
+    return new Map([['', this.#rootLevel], ...rows])
+  }
+
+  /** Told of every line that is written, in the same turn. The returned function ends it. */
+  onLine(listener: (line: LogLine) => void): () => void {
+    this.#lineListeners.add(listener)
+    return () => this.#lineListeners.delete(listener)
+  }
+
+  #tell(line: LogLine): void {
+    for (const listener of this.#lineListeners) listener(line)
   }
 
   #named(name: string): NamedLevel {
@@ -97,13 +141,17 @@ export class WinstonLoggers implements Loggers {
     return named
   }
 
-  /** The level of the longest name that covers this one. */
   #thresholdOf(name: string): number {
+    return LOG_LEVELS.indexOf(this.#levelOf(name))
+  }
+
+  /** The level of the longest name that covers this one. */
+  #levelOf(name: string): LogLevel {
     for (let part = name; part !== ''; part = part.slice(0, Math.max(0, part.lastIndexOf('.')))) {
       const level = this.#levels.get(part)
-      if (level !== undefined) return LOG_LEVELS.indexOf(level)
+      if (level !== undefined) return level
     }
-    return LOG_LEVELS.indexOf(this.#rootLevel)
+    return this.#rootLevel
   }
 }
 

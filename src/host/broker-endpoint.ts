@@ -1,0 +1,58 @@
+/**
+ * The HTTP endpoint of a broker of this process. It is there before the broker starts, so that it can
+ * tell why the broker is not ready; what serves it is loaded only when it is wanted.
+ */
+import type { Broker } from '../broker/broker.ts'
+import type { BrokerConfig } from '../broker/config.ts'
+import { httpAddress } from '../broker/settings/samsa-settings.ts'
+import type { SystemBrokerPorts } from './broker-ports.ts'
+import { logLevelsPort } from './log-levels.ts'
+import type { WinstonLoggers } from './logging.ts'
+
+export interface BrokerEndpoint {
+  readonly port: number
+  /** For the broker that is to be shown. */
+  readonly ports: { readonly httpPort: number }
+  show(broker: Broker): void
+  close(): void
+}
+
+/** Null when `samsa.http.listener` is unset. */
+export async function openBrokerEndpoint(
+  config: BrokerConfig,
+  ports: SystemBrokerPorts,
+  loggers: WinstonLoggers,
+): Promise<BrokerEndpoint | null> {
+  const address = httpAddress(config['samsa.http.listener'])
+  if (address === null) return null
+  const { startHttpEndpoint } = await import('./http-endpoint.ts')
+  const { LogEvents } = await import('./log-events.ts')
+  const { BrokerFaults } = await import('./broker-faults.ts')
+  let shown: Broker | null = null
+  const events = new LogEvents()
+  const stopListening = loggers.onLine((line) => events.add(line))
+  const endpoint = await startHttpEndpoint(address, {
+    notReady: () => shown?.unreadyReasons() ?? ['not started'],
+    metrics: async () => {
+      const { metricsPage } = await import('./metrics-page.ts')
+      return metricsPage(shown?.metrics() ?? [])
+    },
+    logLevels: logLevelsPort(loggers),
+    events,
+    faults: config['samsa.faults.enable'] ? new BrokerFaults(ports.expireSession) : null,
+  })
+  loggers
+    .get('samsa.HttpEndpoint')
+    .info(`Serving observers on ${address.host || '0.0.0.0'}:${endpoint.port}.`)
+  return {
+    port: endpoint.port,
+    ports: { httpPort: endpoint.port },
+    show: (broker) => {
+      shown = broker
+    },
+    close: () => {
+      stopListening()
+      endpoint.close()
+    },
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Faults that a broker does to itself on request (`samsa.faults.enable`), where nobody else can reach
+ * its process: in a container. Each that lasts ends by itself.
+ */
+import { spawn } from 'node:child_process'
+import process from 'node:process'
+
+export type LastingFault = { readonly kind: 'pause' | 'stall'; readonly forMs: number }
+export type EndingFault = { readonly kind: 'kill' | 'terminate' }
+export type BrokerFault = LastingFault | EndingFault | { readonly kind: 'expire-session' }
+
+const FOR_MS_MAX = 600_000
+/** Process 1 of a container takes no SIGKILL from within. */
+const KILL_GRACE_MS = 50
+const EXIT_CODE_KILLED = 137
+
+/** The fault, or what is wrong with the request. */
+export function parseFault(body: unknown): BrokerFault | string {
+  const { kind, forMs } = Object(body) as { kind?: unknown; forMs?: unknown }
+  switch (kind) {
+    case 'kill':
+    case 'terminate':
+    case 'expire-session':
+      return { kind }
+    case 'pause':
+    case 'stall':
+      if (typeof forMs !== 'number' || !(forMs >= 1 && forMs <= FOR_MS_MAX)) {
+        return `forMs: expected 1 to ${FOR_MS_MAX} milliseconds`
+      }
+      return { kind, forMs: Math.round(forMs) }
+    default:
+      return 'kind: expected kill, terminate, pause, stall or expire-session'
+  }
+}
+
+export class BrokerFaults {
+  readonly #expireSession: () => Promise<void>
+
+  constructor(expireSession: () => Promise<void>) {
+    this.#expireSession = expireSession
+  }
+
+  /** Rejects when there is no session to end. */
+  expireSession(): Promise<void> {
+    return this.#expireSession()
+  }
+
+  strike(fault: LastingFault | EndingFault): void {
+    switch (fault.kind) {
+      case 'kill':
+        process.kill(process.pid, 'SIGKILL')
+        setTimeout(() => process.exit(EXIT_CODE_KILLED), KILL_GRACE_MS)
+        return
+      case 'terminate':
+        process.kill(process.pid, 'SIGTERM')
+        return
+      case 'pause':
+        pause(fault.forMs)
+        return
+      case 'stall':
+        stall(fault.forMs)
+    }
+  }
+}
+
+/** Somebody else must wake us: a child that lives on its own. */
+function pause(forMs: number): void {
+  const script = 'kill -STOP "$1"; sleep "$2"; kill -CONT "$1"'
+  const args = ['-c', script, 'sh', String(process.pid), String(forMs / 1000)]
+  const child = spawn('sh', args, { detached: true, stdio: 'ignore' })
+  child.on('error', () => {})
+  child.unref()
+}
+
+function stall(forMs: number): void {
+  const endMs = performance.now() + forMs
+  while (performance.now() < endMs);
+}
