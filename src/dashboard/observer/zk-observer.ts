@@ -1,0 +1,119 @@
+/**
+ * Tells everything that happens to the znodes of a cluster, through a ZooKeeper session of its own:
+ * first the tree as it is (`found`), then every change. An outage is told as a link that is down; a
+ * session that expired is followed by a new one and by what changed in between.
+ */
+import type { Clock, Logger } from '../../base/ports.ts'
+import type { ZkClient, ZkClientState } from '../../zk/zk-client.ts'
+import { ZkSession } from '../../zk/zk-session.ts'
+import type { UnnumberedEvent, ZnodeEvent } from '../history/events.ts'
+import type { TreeChange } from './change-order.ts'
+import { TreeFollower } from './tree-follower.ts'
+import { WallTime } from './wall-time.ts'
+import { ZnodeWriters } from './znode-writer.ts'
+
+export interface ZkObserverPorts {
+  readonly clock: Clock
+  /** Makes a client that starts to connect at once. */
+  readonly connect: () => ZkClient
+  readonly logger: Logger
+}
+
+/** Reads under way at a time. */
+const MAX_IN_FLIGHT = 200
+/** Waits for a ZooKeeper that is not there yet. */
+const FOREVER_MS = 0x7fff_ffff
+/** When it has not answered by then, the link is told to be down. */
+const FIRST_ANSWER_MS = 2_000
+
+export class ZkObserver {
+  readonly #ports: ZkObserverPorts
+  readonly #emit: (event: UnnumberedEvent) => void
+  readonly #time: WallTime
+  readonly #session: ZkSession
+  readonly #tree: TreeFollower
+  readonly #writers = new ZnodeWriters()
+  readonly #firstTree = Promise.withResolvers<void>()
+  #isUp: boolean | null = null
+  #isStopped = false
+
+  constructor(ports: ZkObserverPorts, emit: (event: UnnumberedEvent) => void) {
+    this.#ports = ports
+    this.#emit = emit
+    const { clock, connect, logger } = ports
+    this.#time = new WallTime(clock)
+    this.#session = new ZkSession(
+      { connect, clock, logger },
+      { maxInFlight: MAX_IN_FLIGHT, onState: (state) => this.#onState(state) },
+    )
+    this.#tree = new TreeFollower(this.#session, clock, this.#time, (change) => this.#tell(change))
+  }
+
+  get znodeCount(): number {
+    return this.#tree.znodeCount
+  }
+
+  /** Null before ZooKeeper answered, or failed to in time. */
+  get isZooKeeperUp(): boolean | null {
+    return this.#isUp
+  }
+
+  /**
+   * Resolves when the tree has been told, however long that takes; also when stopped before.
+   * Rejects only when no client can be made.
+   */
+  async start(): Promise<void> {
+    const cancel = this.#ports.clock.after(FIRST_ANSWER_MS, () => {
+      if (this.#isUp === null) this.#become(false)
+    })
+    this.#session.onNewSession(() => this.#load())
+    try {
+      await this.#session.start(FOREVER_MS)
+    } catch (error) {
+      if (!this.#isStopped) throw error
+      return
+    } finally {
+      cancel()
+    }
+    await Promise.all([this.#load(), this.#firstTree.promise])
+  }
+
+  async #load(): Promise<void> {
+    if (await this.#tree.load()) this.#firstTree.resolve()
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#firstTree.resolve()
+    this.#tree.stop()
+    await this.#session.close()
+  }
+
+  #onState(state: ZkClientState): void {
+    if (state === 'connected') this.#become(true)
+    else if (state !== 'connecting' && this.#isUp === true) this.#become(false)
+  }
+
+  #become(isUp: boolean): void {
+    if (this.#isUp === isUp || this.#isStopped) return
+    this.#isUp = isUp
+    this.#emit({ kind: 'link', atMs: this.#time.now(), to: { kind: 'zookeeper' }, isUp })
+  }
+
+  #tell({ kind, path, before, after, atMs }: TreeChange): void {
+    const { stat } = (after ?? before)!
+    const event: Omit<ZnodeEvent, 'seq' | 'writer'> = {
+      kind: 'znode',
+      atMs,
+      path,
+      change: kind,
+      data: after?.text ?? null,
+      before: before?.text ?? null,
+      version: stat.version,
+      czxid: String(stat.czxid),
+      mzxid: String(stat.mzxid),
+      ephemeralOwner: `0x${BigInt.asUintN(64, stat.ephemeralOwner).toString(16)}`,
+    }
+    this.#emit({ ...event, writer: this.#writers.writerOf(event) })
+  }
+}
