@@ -1,0 +1,208 @@
+/**
+ * Reads one partition from a given offset on and enters what it finds into the partition's ledger; at
+ * the end up to the high watermark, and then all of it a second time: what was read once must be there
+ * still, whoever leads now.
+ */
+import type { Clock } from '../base/ports.ts'
+import { KafkaError } from '../client/kafka-error.ts'
+import { type FetchResult, OffsetSpec, type PartitionClient } from '../client/partition-client.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
+import { isControl, readLastOffset } from '../records/batch-header.ts'
+import { forEachBatch } from '../records/batches.ts'
+import { readRecords } from '../records/reader.ts'
+import type { PartitionLedger } from './partition-ledger.ts'
+import { ReadDigest, vanishedBetween } from './read-digest.ts'
+import { StopSignal } from './stop-signal.ts'
+
+export interface ReaderOptions {
+  readonly topic: string
+  readonly partition: number
+  readonly startOffset: number
+  /** The number in a value of ours: null for a foreign one, `misplaced` from another partition. */
+  readonly numberOf: (value: string) => number | null | 'misplaced'
+}
+
+const FETCH = { maxBytes: 1024 * 1024, maxWaitMs: 200 }
+const RETRY_MS = 50
+/** A broker that answers without waiting must not keep us busy. */
+const EMPTY_PAUSE_MS = 5
+/** A new leader may know the high watermark late, but not later than this. */
+const SETTLE_MS = 10_000
+/** A second reading of more than this is left out. */
+const SECOND_READING_MAX = 5_000_000
+
+export class PartitionReader {
+  readonly #client: PartitionClient
+  readonly #clock: Clock
+  readonly #ledger: PartitionLedger
+  readonly #options: ReaderOptions
+  readonly #stop: StopSignal
+  readonly #digest = new ReadDigest()
+  #isFinishing = false
+  /** The reader has been where the high watermark was, since when; acknowledged ones lie behind. */
+  #atEndSinceMs: number | null = null
+  #running: Promise<boolean> | null = null
+
+  constructor(
+    client: PartitionClient,
+    clock: Clock,
+    ledger: PartitionLedger,
+    options: ReaderOptions,
+  ) {
+    this.#client = client
+    this.#clock = clock
+    this.#ledger = ledger
+    this.#options = options
+    this.#stop = new StopSignal(clock)
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  /** The writer has ended. Resolves with whether all was read that there is. */
+  async finish(timeoutMs: number): Promise<boolean> {
+    this.#isFinishing = true
+    const cancel = this.#clock.after(timeoutMs, () => this.#stop.stop())
+    try {
+      const isComplete = (await this.#running) ?? false
+      if (!isComplete) return false
+      this.#ledger.settle()
+      return await this.#readAgain()
+    } finally {
+      cancel()
+    }
+  }
+
+  /** Ends without finishing. */
+  async abort(): Promise<void> {
+    this.#stop.stop()
+    await this.#running
+  }
+
+  async #run(): Promise<boolean> {
+    while (!this.#stop.isStopped) {
+      const wasFinishing = this.#isFinishing
+      try {
+        const { topic, partition } = this.#options
+        const position = this.#ledger.position
+        const fetched = await this.#client.fetch(topic, partition, position, FETCH)
+        this.#enter(fetched)
+        if (wasFinishing && this.#isAtEnd(fetched.highWatermark)) return true
+        if (endOf(fetched.records) === 0) await this.#stop.sleep(EMPTY_PAUSE_MS)
+      } catch (error) {
+        await this.#recover(error)
+      }
+    }
+    return false
+  }
+
+  #enter({ records }: FetchResult): void {
+    forEachRecord(records, this.#ledger.position, (offset, value) => {
+      const number = this.#options.numberOf(value)
+      if (number === 'misplaced') this.#ledger.misplaced()
+      const isNew = offset >= this.#ledger.farthest
+      if (typeof number === 'number' && isNew) this.#digest.add(number, offset)
+      this.#ledger.read(offset, number === 'misplaced' ? null : number)
+    })
+    this.#ledger.passed(endOf(records))
+  }
+
+  #isAtEnd(highWatermark: number): boolean {
+    const { position, pendingEndOffset } = this.#ledger
+    if (position < highWatermark) return false
+    if (pendingEndOffset <= position) return true
+    const nowMs = this.#clock.monotonicMs()
+    this.#atEndSinceMs ??= nowMs
+    return nowMs - this.#atEndSinceMs >= SETTLE_MS
+  }
+
+  async #recover(error: unknown): Promise<void> {
+    const { topic, partition } = this.#options
+    if (!isOutOfRange(error)) {
+      await this.#stop.sleep(RETRY_MS)
+      return
+    }
+    try {
+      const latest = await this.#client.listOffset(topic, partition, OffsetSpec.LATEST)
+      if (latest.offset < this.#ledger.position) this.#ledger.wentBack(latest.offset)
+      const earliest = await this.#client.listOffset(topic, partition, OffsetSpec.EARLIEST)
+      this.#ledger.passed(earliest.offset)
+    } catch {
+      // Nobody knows at the moment; the next fetch says so too.
+    }
+    await this.#stop.sleep(RETRY_MS)
+  }
+
+  /** False when the time was up before all was read. */
+  async #readAgain(): Promise<boolean> {
+    const { startOffset, numberOf } = this.#options
+    const end = this.#ledger.farthest
+    if (end - startOffset > SECOND_READING_MAX) return true
+    const digest = new ReadDigest()
+    for (let position = startOffset; position < end; ) {
+      if (this.#stop.isStopped) return false
+      const step = await this.#stepAgain(position, (offset, value) => {
+        const number = numberOf(value)
+        if (typeof number === 'number' && offset < end) digest.add(number, offset)
+      })
+      // Deleted by retention: there is nothing to compare with.
+      if (step === 'deleted') return true
+      if (step === 'ended') break
+      position = step
+    }
+    this.#ledger.vanished(vanishedBetween(this.#digest.value, digest.value))
+    return true
+  }
+
+  /** Where to go on; `ended`: the log does; `deleted`: the log begins behind the position. */
+  async #stepAgain(
+    position: number,
+    visit: (offset: number, value: string) => void,
+  ): Promise<number | 'ended' | 'deleted'> {
+    const { topic, partition } = this.#options
+    try {
+      const { records, highWatermark } = await this.#client.fetch(topic, partition, position, FETCH)
+      forEachRecord(records, position, visit)
+      if (endOf(records) > position) return endOf(records)
+      if (position < highWatermark) return position
+      const { offset } = await this.#client.listOffset(topic, partition, OffsetSpec.LATEST)
+      return offset <= position ? 'ended' : position
+    } catch (error) {
+      await this.#stop.sleep(RETRY_MS)
+      if (!isOutOfRange(error)) return position
+    }
+    try {
+      const { offset } = await this.#client.listOffset(topic, partition, OffsetSpec.EARLIEST)
+      return offset > position ? 'deleted' : 'ended'
+    } catch {
+      return position
+    }
+  }
+}
+
+function isOutOfRange(error: unknown): boolean {
+  return error instanceof KafkaError && error.code === ErrorCode.OFFSET_OUT_OF_RANGE
+}
+
+function forEachRecord(
+  records: Buffer,
+  fromOffset: number,
+  visit: (offset: number, value: string) => void,
+): void {
+  forEachBatch(records, (at) => {
+    if (isControl(records, at) || readLastOffset(records, at) < fromOffset) return
+    for (const { offset, value } of readRecords(records, at)) {
+      if (offset >= fromOffset) visit(offset, String(value))
+    }
+  })
+}
+
+/** Behind the last whole batch; 0 when there is none. */
+function endOf(records: Buffer): number {
+  let end = 0
+  forEachBatch(records, (at) => {
+    end = readLastOffset(records, at) + 1
+  })
+  return end
+}

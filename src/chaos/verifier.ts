@@ -1,0 +1,254 @@
+/**
+ * Does a cluster keep its word? Unique values go to a topic of our own with acks=all, one writer and one
+ * reader per partition, and at the end everything acknowledged must have been seen, once and in order.
+ * Works against any Kafka cluster. Each writer and reader has connections of its own, so that one broker
+ * that hangs holds up nobody else.
+ */
+import type { Clock, Random } from '../base/ports.ts'
+import type { ClusterClient } from '../client/cluster-client.ts'
+import { OffsetSpec, PartitionClient } from '../client/partition-client.ts'
+import type { UnnumberedEvent } from '../dashboard/history/events.ts'
+import { GapMeter } from './gap-meter.ts'
+import { type LedgerCounts, PartitionLedger } from './partition-ledger.ts'
+import { PartitionReader } from './partition-reader.ts'
+import { PartitionWriter } from './partition-writer.ts'
+import { ensureVerifyTopic } from './verify-topic.ts'
+
+export interface VerifierPorts {
+  readonly clock: Clock
+  readonly random: Random
+  /** A new client of the cluster; the verifier closes it. Its requests should time out in seconds. */
+  readonly open: () => ClusterClient
+}
+
+export interface VerifierOptions {
+  /** Default `samsa-verify`. */
+  readonly topic?: string
+  /** Default 3; fewer when the topic is there and has fewer. */
+  readonly partitions?: number
+  /** Values a second, all partitions together; default 50 for each partition. */
+  readonly ratePerSecond?: number
+  /** How long a leader may wait for its followers; default 3000. */
+  readonly produceTimeoutMs?: number
+  /** How long the last reading may take when the cluster is not well; default 60000. */
+  readonly finishTimeoutMs?: number
+  readonly onEvent?: (event: UnnumberedEvent) => void
+}
+
+export interface Verdict extends LedgerCounts {
+  /** The longest time that one partition had no acknowledgement. */
+  readonly longestGapMs: number
+  /** The longest time without any acknowledgement. */
+  readonly longestGapOfAllMs: number
+  readonly isRunning: boolean
+  readonly partitions: readonly PartitionVerdict[]
+  /** Why the last value of some partition failed; null when none did. */
+  readonly lastError: string | null
+}
+
+export interface PartitionVerdict extends LedgerCounts {
+  readonly partition: number
+  readonly longestGapMs: number
+}
+
+interface Lane {
+  readonly partition: number
+  readonly ledger: PartitionLedger
+  readonly writer: PartitionWriter
+  readonly reader: PartitionReader
+  readonly clients: readonly ClusterClient[]
+  /** As the last `writes` event had them. */
+  reported: { acked: number; failed: number }
+}
+
+export const VERIFY_TOPIC = 'samsa-verify'
+const DEFAULT_PARTITIONS = 3
+const DEFAULT_RATE_PER_PARTITION = 50
+const DEFAULT_PRODUCE_TIMEOUT_MS = 3_000
+const DEFAULT_FINISH_TIMEOUT_MS = 60_000
+const WRITES_EVERY_MS = 100
+const WRITES_PER_VERDICT = 10
+
+export class Verifier {
+  readonly #ports: VerifierPorts
+  readonly #options: VerifierOptions
+  readonly #topic: string
+  #lanes: readonly Lane[] = []
+  #allGaps: GapMeter
+  #cancelReport: () => void = () => {}
+  #reports = 0
+  #state: 'new' | 'running' | 'finishing' | 'ended' = 'new'
+  #endedAtMs: number | null = null
+  #stopping: Promise<Verdict> | null = null
+
+  constructor(ports: VerifierPorts, options: VerifierOptions = {}) {
+    this.#ports = ports
+    this.#options = options
+    this.#topic = options.topic ?? VERIFY_TOPIC
+    this.#allGaps = new GapMeter(ports.clock.monotonicMs())
+  }
+
+  get isRunning(): boolean {
+    return this.#state === 'running' || this.#state === 'finishing'
+  }
+
+  get topic(): string {
+    return this.#topic
+  }
+
+  /** Resolves when it writes; rejects when the topic cannot be made or found in time. */
+  async start(): Promise<void> {
+    const { clock, random, open } = this.#ports
+    const run = random.bytes(6).toString('hex')
+    const client = open()
+    try {
+      const wanted = this.#options.partitions ?? DEFAULT_PARTITIONS
+      const count = await ensureVerifyTopic(client, { name: this.#topic, partitions: wanted })
+      const partitions = Array.from({ length: count }, (_, partition) => partition)
+      const offsets = new PartitionClient(client)
+      const starts = await Promise.all(
+        partitions.map((each) => offsets.listOffset(this.#topic, each, OffsetSpec.LATEST)),
+      )
+      this.#allGaps = new GapMeter(clock.monotonicMs())
+      this.#lanes = partitions.map((each) => this.#makeLane(run, each, starts[each]!.offset, count))
+    } finally {
+      await client.close()
+    }
+    this.#state = 'running'
+    for (const { reader, writer } of this.#lanes) {
+      reader.start()
+      writer.start()
+    }
+    this.#emitVerdict()
+    this.#scheduleReport()
+  }
+
+  /** Ends the writing, reads to the end, judges. */
+  stop(): Promise<Verdict> {
+    this.#stopping ??= this.#finish()
+    return this.#stopping
+  }
+
+  get verdict(): Verdict {
+    const nowMs = this.#endedAtMs ?? this.#ports.clock.monotonicMs()
+    const partitions = this.#lanes.map(({ partition, ledger, writer }) => ({
+      partition,
+      ...ledger.counts,
+      longestGapMs: writer.gaps.longestMs(nowMs),
+    }))
+    const sum = (pick: (counts: LedgerCounts) => number): number =>
+      partitions.reduce((total, each) => total + pick(each), 0)
+    const failing = this.#lanes.find(({ writer }) => writer.lastError !== null)
+    return {
+      acked: sum(({ acked }) => acked),
+      failed: sum(({ failed }) => failed),
+      consumed: sum(({ consumed }) => consumed),
+      lost: sum(({ lost }) => lost),
+      duplicated: sum(({ duplicated }) => duplicated),
+      reordered: sum(({ reordered }) => reordered),
+      unchecked: sum(({ unchecked }) => unchecked),
+      longestGapMs: Math.max(0, ...partitions.map(({ longestGapMs }) => longestGapMs)),
+      longestGapOfAllMs: this.#lanes.length === 0 ? 0 : this.#allGaps.longestMs(nowMs),
+      isRunning: this.isRunning,
+      partitions,
+      lastError: failing === undefined ? null : String(failing.writer.lastError),
+    }
+  }
+
+  #makeLane(run: string, partition: number, startOffset: number, count: number): Lane {
+    const { clock, open } = this.#ports
+    const clients = [open(), open()]
+    const ledger = new PartitionLedger(startOffset)
+    const rate = this.#options.ratePerSecond ?? DEFAULT_RATE_PER_PARTITION * count
+    const writer = new PartitionWriter(new PartitionClient(clients[0]!), clock, ledger, {
+      topic: this.#topic,
+      partition,
+      intervalMs: (1_000 * count) / rate,
+      timeoutMs: this.#options.produceTimeoutMs ?? DEFAULT_PRODUCE_TIMEOUT_MS,
+      toValue: (number) => `${run}-${partition}-${number}`,
+      onAck: (wasFailing) => this.#onAck(wasFailing),
+    })
+    const reader = new PartitionReader(new PartitionClient(clients[1]!), clock, ledger, {
+      topic: this.#topic,
+      partition,
+      startOffset,
+      numberOf: (value) => numberIn(value, run, partition),
+    })
+    return { partition, ledger, writer, reader, clients, reported: { acked: 0, failed: 0 } }
+  }
+
+  #onAck(wasFailing: boolean): void {
+    this.#allGaps.ack(this.#ports.clock.monotonicMs())
+    if (wasFailing) this.#emitWrites()
+  }
+
+  async #finish(): Promise<Verdict> {
+    if (this.#state === 'new') return this.verdict
+    this.#state = 'finishing'
+    this.#endedAtMs = this.#ports.clock.monotonicMs()
+    await Promise.all(this.#lanes.map(({ writer }) => writer.stop()))
+    const timeoutMs = this.#options.finishTimeoutMs ?? DEFAULT_FINISH_TIMEOUT_MS
+    await Promise.all(this.#lanes.map(({ reader }) => reader.finish(timeoutMs)))
+    this.#cancelReport()
+    this.#state = 'ended'
+    this.#emitWrites()
+    this.#emitVerdict()
+    await Promise.all(this.#lanes.flatMap(({ clients }) => clients.map((each) => each.close())))
+    return this.verdict
+  }
+
+  #scheduleReport(): void {
+    this.#cancelReport = this.#ports.clock.after(WRITES_EVERY_MS, () => {
+      this.#emitWrites()
+      this.#reports += 1
+      if (this.#reports % WRITES_PER_VERDICT === 0) this.#emitVerdict()
+      this.#scheduleReport()
+    })
+  }
+
+  #emitWrites(): void {
+    const { onEvent } = this.#options
+    const partitions = this.#lanes.map((lane) => {
+      const { acked, failed } = lane.ledger.counts
+      const before = lane.reported
+      lane.reported = { acked, failed }
+      return {
+        partition: lane.partition,
+        acked: acked - before.acked,
+        failed: failed - before.failed,
+        lastAckAtMs: lane.writer.lastAckAtMs,
+        longestGapMs: lane.writer.gaps.takeLongestOfSpanMs(),
+      }
+    })
+    const atMs = this.#ports.clock.wallMs()
+    onEvent?.({ kind: 'writes', atMs, topic: this.#topic, partitions })
+  }
+
+  #emitVerdict(): void {
+    const { acked, failed, consumed, lost, duplicated, reordered, ...rest } = this.verdict
+    this.#options.onEvent?.({
+      kind: 'verdict',
+      atMs: this.#ports.clock.wallMs(),
+      acked,
+      failed,
+      consumed,
+      lost,
+      duplicated,
+      reordered,
+      longestGapMs: rest.longestGapMs,
+      isRunning: rest.isRunning,
+    })
+  }
+}
+
+/** Nothing acknowledged is lost, twice or out of order, and all of it was looked for. */
+export function isGood(verdict: LedgerCounts): boolean {
+  const { lost, duplicated, reordered, unchecked } = verdict
+  return lost + duplicated + reordered + unchecked === 0
+}
+
+function numberIn(value: string, run: string, partition: number): number | null | 'misplaced' {
+  const [ofRun, ofPartition, number] = value.split('-')
+  if (ofRun !== run || number === undefined) return null
+  return ofPartition === String(partition) ? Number(number) : 'misplaced'
+}

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isGood, Verifier, type VerifierOptions } from '../../src/chaos/verifier.ts'
+import type { UnnumberedEvent } from '../../src/dashboard/history/events.ts'
+import { FakeClock, settlePromises } from '../support/fake-clock.ts'
+import { appendBatch, type FakePartition, LogBrokers } from '../support/log-brokers.ts'
+import { SeededRandom } from '../support/seeded-random.ts'
+
+function setUp(options: VerifierOptions = {}, brokerIds: readonly number[] = [1, 2, 3]) {
+  const clock = new FakeClock()
+  const brokers = new LogBrokers(clock, brokerIds)
+  const events: UnnumberedEvent[] = []
+  const verifier = new Verifier(
+    { clock, random: new SeededRandom(7), open: brokers.open },
+    { ...options, onEvent: (event) => events.push(event) },
+  )
+  /** Lets time pass until it is done. */
+  const during = async <T>(promise: Promise<T>): Promise<T> => {
+    let isDone = false
+    const done = () => {
+      isDone = true
+    }
+    promise.then(done, done)
+    await settlePromises()
+    while (!isDone) await clock.advanceAsync(50)
+    return promise
+  }
+  const partitions = (): FakePartition[] => brokers.topics.get('samsa-verify')!
+  return { clock, brokers, events, verifier, during, partitions }
+}
+
+test('a healthy cluster gets a clean verdict', async () => {
+  const { clock, brokers, verifier, during } = setUp()
+  await during(verifier.start())
+  await clock.advanceAsync(2_000)
+  assert.equal(verifier.isRunning, true)
+  const verdict = await during(verifier.stop())
+  assert.equal(verifier.isRunning, false)
+  assert.ok(verdict.acked >= 290, `${verdict.acked} acknowledged`)
+  assert.equal(verdict.consumed, verdict.acked)
+  assert.equal(verdict.failed, 0)
+  assert.ok(isGood(verdict))
+  assert.ok(verdict.longestGapMs <= 30, `${verdict.longestGapMs} ms`)
+  const [topic] = brokers.created
+  assert.equal(topic!.numPartitions, 3)
+  assert.equal(topic!.replicationFactor, 3)
+  assert.deepEqual(topic!.configs, [{ name: 'min.insync.replicas', value: '2' }])
+})
+
+test('on one broker the topic has one replica and no minimum', async () => {
+  const { brokers, verifier, during } = setUp({ partitions: 2 }, [1])
+  await during(verifier.start())
+  await during(verifier.stop())
+  const [topic] = brokers.created
+  assert.deepEqual([topic!.numPartitions, topic!.replicationFactor], [2, 1])
+  assert.deepEqual(topic!.configs, [])
+})
+
+test('a topic that is there is taken as it is, from its end on', async () => {
+  const first = setUp({ partitions: 2 })
+  await first.during(first.verifier.start())
+  await first.clock.advanceAsync(500)
+  await first.during(first.verifier.stop())
+  const old = first.partitions()
+
+  const { clock, brokers, verifier, during } = setUp({ partitions: 5 })
+  brokers.topics.set('samsa-verify', old)
+  const before = old.map(({ log }) => log.length)
+  await during(verifier.start())
+  await clock.advanceAsync(500)
+  const verdict = await during(verifier.stop())
+  assert.equal(verdict.partitions.length, 2)
+  assert.ok(verdict.acked > 0)
+  assert.equal(
+    verdict.consumed,
+    old.reduce((sum, { log }, at) => sum + log.length - before[at]!, 0),
+  )
+  assert.ok(isGood(verdict))
+})
+
+test('a leader that dies is a gap, not a loss', async () => {
+  const { clock, brokers, verifier, during } = setUp()
+  await during(verifier.start())
+  await clock.advanceAsync(1_000)
+  brokers.kill(1)
+  await clock.advanceAsync(3_000)
+  brokers.moveLeaders(1)
+  await clock.advanceAsync(1_000)
+  const verdict = await during(verifier.stop())
+  assert.ok(isGood(verdict))
+  assert.ok(verdict.failed > 0)
+  const [ofOne, ofTwo] = verdict.partitions
+  assert.ok(ofOne!.longestGapMs >= 3_000 && ofOne!.longestGapMs < 3_300, `${ofOne!.longestGapMs}`)
+  assert.ok(ofTwo!.longestGapMs < 50)
+  assert.equal(verdict.longestGapMs, ofOne!.longestGapMs)
+  assert.ok(verdict.longestGapOfAllMs < 50)
+})
+
+test('a cluster that is away for minutes comes back to a clean verdict', async () => {
+  const { clock, brokers, verifier, during } = setUp()
+  await during(verifier.start())
+  await clock.advanceAsync(500)
+  for (const id of [1, 2, 3]) brokers.kill(id)
+  await clock.advanceAsync(20_000)
+  for (const id of [1, 2, 3]) brokers.start(id)
+  await clock.advanceAsync(1_000)
+  const verdict = await during(verifier.stop())
+  assert.ok(isGood(verdict), JSON.stringify(verdict))
+  assert.ok(verdict.longestGapOfAllMs >= 20_000)
+  assert.ok(verdict.lastError === null)
+})
+
+test('a write that failed and is in the log all the same is no mistake', async () => {
+  const { clock, brokers, verifier, during } = setUp()
+  await during(verifier.start())
+  let count = 0
+  brokers.onProduce = () => (count++ % 5 === 0 ? 'append-and-fail' : 'append')
+  await clock.advanceAsync(1_000)
+  const verdict = await during(verifier.stop())
+  assert.ok(isGood(verdict))
+  assert.ok(verdict.failed > 10)
+  assert.equal(verdict.consumed, verdict.acked + verdict.failed)
+})
+
+test('what is acknowledged and not there is lost', async () => {
+  const { clock, brokers, verifier, during } = setUp()
+  await during(verifier.start())
+  await clock.advanceAsync(500)
+  let left = 4
+  brokers.onProduce = () => (left-- > 0 ? 'hole' : 'append')
+  await clock.advanceAsync(500)
+  const verdict = await during(verifier.stop())
+  assert.equal(verdict.lost, 4)
+  assert.equal(isGood(verdict), false)
+})
+
+test('what is there twice is duplicated', async () => {
+  const { clock, brokers, verifier, during } = setUp()
+  await during(verifier.start())
+  let left = 3
+  brokers.onProduce = (partition, batch) => {
+    if (left-- > 0) appendBatch(partition, batch)
+    return 'append'
+  }
+  await clock.advanceAsync(500)
+  const verdict = await during(verifier.stop())
+  assert.equal(verdict.duplicated, 3)
+  assert.equal(isGood(verdict), false)
+})
+
+test('what was read once and is gone at the end is lost', async () => {
+  const { clock, brokers, verifier, during, partitions } = setUp({ partitions: 1 })
+  await during(verifier.start())
+  await clock.advanceAsync(1_000)
+  const [partition] = partitions()
+  // A new leader that knows less, and takes writes at once.
+  partition!.log.length -= 7
+  await clock.advanceAsync(1_000)
+  const verdict = await during(verifier.stop())
+  assert.ok(verdict.lost >= 1, JSON.stringify(verdict))
+  brokers.kill(1)
+})
+
+test('the last reading that never ends leaves the rest unchecked', async () => {
+  const { clock, brokers, verifier, during } = setUp({ finishTimeoutMs: 5_000 })
+  await during(verifier.start())
+  await clock.advanceAsync(500)
+  brokers.onProduce = (partition, batch) => {
+    appendBatch(partition, batch)
+    partition.leader = -1
+    return 'hole'
+  }
+  await clock.advanceAsync(100)
+  for (const id of [1, 2, 3]) brokers.kill(id)
+  const verdict = await during(verifier.stop())
+  assert.ok(verdict.unchecked > 0)
+  assert.equal(isGood(verdict), false)
+  assert.notEqual(verdict.lastError, null)
+})
+
+test('writes are told ten times a second, and at once when they work again', async () => {
+  const { clock, brokers, events, verifier, during } = setUp()
+  await during(verifier.start())
+  await clock.advanceAsync(1_000)
+  const writes = () => events.filter(({ kind }) => kind === 'writes')
+  assert.ok(writes().length >= 9 && writes().length <= 12, `${writes().length}`)
+  brokers.onProduce = () => 'fail'
+  await clock.advanceAsync(1_000)
+  brokers.onProduce = () => 'append'
+  events.length = 0
+  await clock.advanceAsync(25)
+  const first = writes()[0]
+  assert.ok(first?.kind === 'writes')
+  const gaps = first.partitions.map(({ longestGapMs }) => longestGapMs)
+  assert.ok(Math.max(...gaps) >= 990, `${gaps}`)
+  await during(verifier.stop())
+  const verdicts = events.filter(({ kind }) => kind === 'verdict')
+  const last = verdicts.at(-1)
+  assert.ok(last?.kind === 'verdict' && !last.isRunning && last.lost === 0)
+})
