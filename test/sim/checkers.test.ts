@@ -6,13 +6,17 @@ import { AckedRecords } from './checkers/acked-records.ts'
 import { type Checker, type FinalState, Violation } from './checkers/checker.ts'
 import { ControllerEpochs } from './checkers/controller-epochs.ts'
 import { HighWatermark } from './checkers/high-watermark.ts'
+import { IsrJoins } from './checkers/isr-joins.ts'
+import { KnownEpochs } from './checkers/known-epochs.ts'
 import { LeaderEpochs } from './checkers/leader-epochs.ts'
 import { complaints, leftovers } from './checkers/liveness.ts'
 import { OneOffsetOneValue } from './checkers/one-offset-one-value.ts'
 import { ZnodeShapes } from './checkers/znode-shapes.ts'
 import { ZnodeHistory } from './history.ts'
 import type { FetchSeen } from './operations.ts'
+import { SimProcess } from './sim-process.ts'
 import { readTinyBatches, tinyBatch } from './tiny-batch.ts'
+import { SimWorld } from './world.ts'
 
 const AT = { topic: 't', partition: 0 }
 const STATE = '/brokers/topics/t/partitions/0/state'
@@ -176,14 +180,62 @@ test('I6: a log whose epochs go back, or with a gap, or of an unknown epoch', ()
   violates('I6', () => checker.atEnd(end([log([0, 'a', 3])])))
 })
 
-test('I7: controller epochs that skip, go back or have two writers', () => {
+test('I7: controller epochs that skip, and states that the controller in office did not write', () => {
   const feeder = new Feeder(new ControllerEpochs())
-  feeder.put('/controller_epoch', '1')
-  feeder.put('/controller_epoch', '2')
-  violates('I7', () => feeder.put('/controller_epoch', '4'))
+  feeder.put('/controller_epoch', '1', 6n)
+  feeder.put('/controller_epoch', '2', 7n)
+  violates('I7', () => feeder.put('/controller_epoch', '4', 8n))
   feeder.state({ controllerEpoch: 2 }, 7n)
   violates('I7', () => feeder.state({ controllerEpoch: 2 }, 8n))
   violates('I7', () => feeder.state({ controllerEpoch: 1 }, 7n))
+  violates('I7', () => feeder.state({ controllerEpoch: 3 }, 7n))
+})
+
+test('I7: a broker that obeys an older controller than it did before', () => {
+  const checker = new KnownEpochs()
+  const world = new SimWorld()
+  const take = (broker: SimProcess, controllerEpoch: number) =>
+    checker.onControlTaken({ name: 'StopReplica', broker, controllerId: 1, controllerEpoch })
+  const broker = new SimProcess(world, 'broker-0')
+  take(broker, 4)
+  take(broker, 5)
+  take(broker, 5)
+  violates('I7', () => take(broker, 4))
+  // In another life it knows nothing.
+  take(new SimProcess(world, 'broker-0'), 4)
+})
+
+test('I6: a follower that fetches in an older leader epoch than before', () => {
+  const checker = new KnownEpochs()
+  const follower = new SimProcess(new SimWorld(), 'broker-0')
+  const fetch = (partition: number, leaderEpoch: number) =>
+    checker.onFollowerFetch({ follower, topic: 't', partition, leaderEpoch })
+  fetch(0, 3)
+  fetch(1, 2)
+  fetch(0, 4)
+  violates('I6', () => fetch(0, 3))
+})
+
+test('I1: a follower that joins the ISR without all that is committed', () => {
+  const logs = new Map([
+    [1, log([0, 'a'], [1, 'b'])],
+    [2, log([0, 'a'], [1, 'x'])],
+  ])
+  const joinTo = (isr: number[], before: (checker: IsrJoins) => void) => {
+    const checker = new IsrJoins((id) => logs.get(id) ?? Buffer.alloc(0))
+    const feeder = new Feeder(checker)
+    feeder.state({ isr: [0] })
+    before(checker)
+    feeder.state({ isr })
+  }
+  const acked = (checker: IsrJoins) => checker.onAck({ ...AT, offset: 1, value: 'b' })
+  const told = (highWatermark: number) => (checker: IsrJoins) =>
+    checker.onFetch(fetched([], { highWatermark }))
+  joinTo([0, 1], acked)
+  joinTo([0, 1], told(2))
+  violates('I1', () => joinTo([0, 1], told(3)))
+  violates('I1', () => joinTo([0, 1, 2], acked))
+  violates('I1', () => joinTo([0, 3], acked))
 })
 
 test('I8: states that cannot be', () => {
@@ -203,6 +255,14 @@ test('I8: states that cannot be', () => {
     if (isGood) feeder.state(state)
     else violates('I8', () => feeder.state(state))
   }
+})
+
+test('I8: a state that is written again', () => {
+  const feeder = new Feeder(new ZnodeShapes())
+  feeder.put('/brokers/topics/t', '{"partitions":{"0":[0,1,2]}}')
+  feeder.state({ leaderEpoch: 1 })
+  feeder.state({ leaderEpoch: 2 })
+  violates('I8', () => feeder.state({ leaderEpoch: 2 }))
 })
 
 test('I10: what is still wrong is named', () => {

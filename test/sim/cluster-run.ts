@@ -16,12 +16,18 @@ export interface ClusterRunOptions {
   readonly hasOperator?: boolean
 }
 
+/** Two or three records each. */
+const SMALL_FETCHES = { 'replica.fetch.max.bytes': '250' }
+
 /** Throws what a checker found. */
 export async function runCluster(
   seed: number,
   options: ClusterRunOptions = {},
 ): Promise<Simulation> {
-  const { settings = {}, brokers = 3 } = options
+  const { brokers = 3 } = options
+  // With small fetches it takes a while to catch up.
+  const fetches = seed % 2 === 0 ? {} : SMALL_FETCHES
+  const settings = { ...fetches, ...options.settings }
   const t = await simulate({ seed, brokers, createBroker: createRealBroker, settings })
   try {
     await t.createTopic('orders', { replicas: 3, minInSyncReplicas: 2, partitions: 2 })

@@ -1,7 +1,7 @@
 /** Faults at random, each with its end. What a fault would make impossible to survive is left out. */
 
 import type { SeededRandom } from '../support/seeded-random.ts'
-import { parseState } from './checkers/partition-state.ts'
+import { parseState, partitionOfStatePath } from './checkers/partition-state.ts'
 import type { SimCluster } from './cluster.ts'
 import { hostOf } from './sim-broker.ts'
 import type { Trace } from './sim-loggers.ts'
@@ -20,6 +20,8 @@ export const FAULT_KINDS = [
   'slow-network',
   'expire-session',
   'depose-controller',
+  'late-requests',
+  'lost-reply',
   'zookeeper-restart',
   'zookeeper-pause',
 ] as const
@@ -58,6 +60,8 @@ export class FaultSchedule {
   /** Undoes what is still in force, in the order of the faults. */
   readonly #ends = new Set<() => void>()
   #hasLostPower = false
+  /** Whoever writes the next partition state does not hear that it has. */
+  #losesReply = false
   #isOver = false
   count = 0
 
@@ -71,6 +75,9 @@ export class FaultSchedule {
     this.#random = random
     this.#trace = trace
     this.#options = { ...DEFAULT_FAULTS, ...options }
+    cluster.zookeeper.history.onChange(({ path, sessionId }) => {
+      if (this.#losesReply && partitionOfStatePath(path) !== null) this.#loseReply(sessionId)
+    })
   }
 
   start(): void {
@@ -126,6 +133,13 @@ export class FaultSchedule {
           zookeeper.deleteByHand('/controller', this.#random)
           return () => {}
         }
+      case 'lost-reply':
+        return () => {
+          this.#losesReply = true
+          return () => {
+            this.#losesReply = false
+          }
+        }
       case 'zookeeper-restart':
         return () => {
           zookeeper.stop(this.#random.chance(0.3))
@@ -148,9 +162,10 @@ export class FaultSchedule {
       if (this.#hasLostPower || !this.#isBackedUp(id)) return null
     }
     if (!cluster.isRunning(id)) return null
-    return () => {
+    if (kind === 'late-requests' && [-1, id].includes(this.#controllerId())) return null
+    return (lengthMs) => {
       this.#away.add(id)
-      const undo = this.#strikeBroker(kind, id)
+      const undo = this.#strikeBroker(kind, id, lengthMs)
       return () => {
         // A machine without power is away until it is up again.
         if (kind !== 'power-loss') this.#away.delete(id)
@@ -159,7 +174,7 @@ export class FaultSchedule {
     }
   }
 
-  #strikeBroker(kind: FaultKind, id: number): () => void {
+  #strikeBroker(kind: FaultKind, id: number, lengthMs: number): () => void {
     const cluster = this.#cluster
     switch (kind) {
       case 'crash':
@@ -179,6 +194,8 @@ export class FaultSchedule {
       case 'pause':
         cluster.pause(id)
         return () => cluster.resume(id)
+      case 'late-requests':
+        return this.#makeRequestsLate(id, lengthMs)
       case 'expire-session':
         cluster.expireSession(id)
         return () => {}
@@ -189,6 +206,41 @@ export class FaultSchedule {
       default:
         return this.#block(id, this.#othersOf(id), 'both')
     }
+  }
+
+  /**
+   * What the controller has to tell a broker stays on the way while roles change. They change
+   * once more, or another controller comes, and only at the end the old news.
+   */
+  #makeRequestsLate(id: number, lengthMs: number): () => void {
+    const { network, zookeeper } = this.#cluster
+    const controllerId = this.#controllerId()
+    const [from, to] = [hostOf(controllerId), hostOf(id)]
+    network.block(from, to)
+    const third = this.#cluster.brokerIds.find((other) => other !== id && other !== controllerId)
+    const changeRoles = () => {
+      if (third !== undefined) this.#cluster.expireSession(third)
+    }
+    changeRoles()
+    const random = this.#random.fork()
+    const goOn = random.chance(0.5)
+      ? () => zookeeper.deleteByHand('/controller', random)
+      : changeRoles
+    network.world.plan(lengthMs / 2, goOn)
+    return () => network.unblock(from, to)
+  }
+
+  #loseReply(sessionId: bigint): void {
+    this.#losesReply = false
+    const { network, zookeeper } = this.#cluster
+    const host = zookeeper.hostOf(sessionId)
+    // It is not written yet, or on its way.
+    if (host !== null) network.world.plan(0, () => network.reset(host, ZOOKEEPER_HOST))
+  }
+
+  #controllerId(): number {
+    const data = this.#cluster.zookeeper.history.data('/controller')
+    return data ? (JSON.parse(String(data)) as { brokerid: number }).brokerid : -1
   }
 
   /**

@@ -12,64 +12,91 @@ import { test } from 'node:test'
 interface Mutation {
   readonly name: string
   readonly file: string
-  readonly find: string
-  readonly replace: string
+  /** What stands there, and what is put in its place. */
+  readonly edits: readonly (readonly [find: string, replace: string])[]
+  /** For those that need more of one fault than a minute brings. */
+  readonly flags?: readonly string[]
 }
 
 const ROOT = path.join(import.meta.dirname, '..', '..')
 /** Seeds that a mutation may take to be found. */
 const SEEDS = 20
 
+const DENSE = ['--every', '2500']
+
 const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the high watermark runs ahead of the followers',
     file: 'src/replication/high-watermark.ts',
-    find: 'if (follower.logEndOffset >= lowest) continue',
-    replace: 'continue',
+    edits: [['if (follower.logEndOffset >= lowest) continue', 'continue']],
   },
   {
     name: 'a follower keeps what its leader does not have',
     file: 'src/replication/fetcher.ts',
-    find: '    log.truncateTo(target)\n',
-    replace: '',
+    edits: [['    log.truncateTo(target)\n', '']],
   },
   {
     name: 'acks=all is answered before anything is committed',
     file: 'src/replication/produce-requests.ts',
-    find: '(partition.log?.highWatermark ?? -1) >= requiredOffset',
-    replace: 'requiredOffset >= 0',
+    edits: [['(partition.log?.highWatermark ?? -1) >= requiredOffset', 'requiredOffset >= 0']],
   },
   {
     name: 'consumers are given what is not committed',
     file: 'src/replication/partition-read.ts',
-    find: 'mode.isolation, minOne',
-    replace: "'log-end', minOne",
+    edits: [['mode.isolation, minOne', "'log-end', minOne"]],
   },
   {
     name: 'a new leader keeps the epoch of the old one',
     file: 'src/controller/partition-states.ts',
-    find: 'before.leaderEpoch + 1',
-    replace: 'before.leaderEpoch',
+    edits: [['before.leaderEpoch + 1', 'before.leaderEpoch']],
   },
   {
     name: 'a leader is elected that is not in the ISR',
     file: 'src/controller/election.ts',
-    find: 'live.find((id) => current.isr.includes(id))',
-    replace: 'live[0]',
+    edits: [['live.find((id) => current.isr.includes(id))', 'live[0]']],
+  },
+  {
+    name: 'a controller writes states blindly',
+    file: 'src/controller/state-writer.ts',
+    edits: [['    version: next.partitionEpoch,\n', '    version: -1,\n']],
+  },
+  {
+    name: 'a broker obeys controllers of older epochs',
+    file: 'src/replication/leadership.ts',
+    edits: [['if (controllerEpoch < this.#controllerEpoch)', 'if (controllerEpoch < 0)']],
+    flags: DENSE,
+  },
+  {
+    name: 'a broker takes roles of older leader epochs',
+    file: 'src/replication/leadership.ts',
+    edits: [
+      ['if (update.leaderEpoch > partition.leaderEpoch)', 'if (update.leaderEpoch >= 0)'],
+      ['if (update.leaderEpoch < partition.leaderEpoch) return ErrorCode.NONE', ''],
+      ['if (update.partitionEpoch < partition.partitionEpoch) return ErrorCode.NONE', ''],
+    ],
+    flags: DENSE,
+  },
+  {
+    name: 'a follower joins the ISR before it has what is committed',
+    file: 'src/replication/isr.ts',
+    edits: [['return followerEndOffset >= highWatermark && ', 'return ']],
   },
 ]
 
 /** A copy of the sources with one change. */
-function mutated({ file, find, replace }: Mutation): string {
+function mutated({ file, edits }: Mutation): string {
   const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'samsa-mutation-'))
   for (const part of ['src', 'test/sim', 'test/support', 'package.json']) {
     fs.cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true })
   }
   fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'))
   const target = path.join(copy, file)
-  const text = fs.readFileSync(target, 'utf8')
-  assert.ok(text.includes(find), `${file} no longer has '${find}': mend the mutation`)
-  fs.writeFileSync(target, text.replaceAll(find, replace))
+  let text = fs.readFileSync(target, 'utf8')
+  for (const [find, replace] of edits) {
+    assert.ok(text.includes(find), `${file} no longer has '${find}': mend the mutation`)
+    text = text.replaceAll(find, replace)
+  }
+  fs.writeFileSync(target, text)
   return copy
 }
 
@@ -77,7 +104,7 @@ for (const mutation of MUTATIONS) {
   test(`the checkers find it when ${mutation.name}`, () => {
     const copy = mutated(mutation)
     try {
-      const args = ['test/sim/run.ts', '--seed', '1', '--runs', String(SEEDS)]
+      const args = ['test/sim/run.ts', '--runs', String(SEEDS), '--bail', ...(mutation.flags ?? [])]
       const run = spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8' })
       assert.equal(run.status, 1, run.stdout + run.stderr)
       assert.match(run.stdout, /\bI\d+: /, run.stdout + run.stderr)

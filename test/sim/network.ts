@@ -17,6 +17,15 @@ export interface NetworkOptions {
   readonly splitProbability: number
 }
 
+/** Sees the bytes on their way into a program and out of it. */
+export interface Tap {
+  /** By whoever opened a connection. */
+  asked(socket: SimSocket, bytes: Buffer): void
+  /** Taken by whoever accepted it, perhaps much later. */
+  received(socket: SimSocket, bytes: Buffer): void
+  answered(socket: SimSocket, bytes: Buffer): void
+}
+
 export const DEFAULT_NETWORK: NetworkOptions = {
   latencyMsMin: 0.1,
   latencyMsMax: 1,
@@ -41,6 +50,7 @@ export class SimNetwork {
   readonly #hostsDown = new Set<string>()
   readonly #sockets = new Set<SimSocket>()
   readonly #heldLanes = new Set<Lane>()
+  readonly #taps = new Map<number, Tap>()
   #extraLatencyMs = 0
   #nextPort = FIRST_FREE_PORT
 
@@ -60,6 +70,11 @@ export class SimNetwork {
       listen: async (_host, port, onSocket) => this.#listen(process, port, onSocket),
       connect: (host, port, timeoutMs) => this.#connect(process, host, port, timeoutMs),
     }
+  }
+
+  /** On all connections to this port from now on. */
+  tap(port: number, tap: Tap): void {
+    this.#taps.set(port, tap)
   }
 
   // Faults.
@@ -178,8 +193,14 @@ export class SimNetwork {
   /** The client's end; the server's is handed over at once, or when its program wakes. */
   #pair(process: SimProcess, listening: Listening, port: number): SimSocket {
     const clientPort = this.#nextPort++
+    const tap = this.#taps.get(port)
     const client = new SimSocket(this, process, listening.process.host, clientPort, port)
     const server = new SimSocket(this, listening.process, process.host, port, clientPort)
+    if (tap !== undefined) {
+      client.onWritten = (bytes) => tap.asked(client, bytes)
+      server.onReceived = (bytes) => tap.received(server, bytes)
+      server.onWritten = (bytes) => tap.answered(server, bytes)
+    }
     client.connectTo(server, new Lane(this, client, server))
     server.connectTo(client, new Lane(this, server, client))
     this.#sockets.add(client)

@@ -20,10 +20,13 @@ const { values, positionals } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     runs: { type: 'string', default: '1' },
+    /** Stops at the first seed that fails. */
+    bail: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '60' },
     trace: { type: 'boolean', default: false },
-    /** Kinds of faults to leave out, with commas. */
+    /** Kinds of faults to leave out, or the only ones to have; with commas. */
     without: { type: 'string', default: '' },
+    only: { type: 'string', default: FAULT_KINDS.join(',') },
     /** Milliseconds between two faults, at most. */
     every: { type: 'string', default: '5000' },
     /** Milliseconds that a fault lasts, at most. */
@@ -37,8 +40,8 @@ type Scenario = (seed: number, durationMs: number) => Promise<Simulation>
 
 async function scenario(name: string): Promise<Scenario> {
   if (name === 'control-plane') return runControlPlane
-  const without = values.without.split(',')
-  const kinds = FAULT_KINDS.filter((kind) => !without.includes(kind))
+  const [without, only] = [values.without.split(','), values.only.split(',')]
+  const kinds = FAULT_KINDS.filter((kind) => only.includes(kind) && !without.includes(kind))
   const faults = {
     kinds,
     everyMs: Number(values.every),
@@ -76,6 +79,7 @@ const startMs = performance.now()
 const failed: number[] = []
 let events = 0
 for (let seed = first; seed < first + runs; seed++) {
+  if (values.bail && failed.length > 0) break
   try {
     events += (await run(seed, Number(values.seconds) * 1000)).world.eventCount
   } catch (error) {

@@ -86,6 +86,9 @@ export class SimSocket implements Socket {
   readonly localAddress: string
   readonly localPort: number
   readonly #network: SimNetwork
+  /** For whoever listens in. */
+  onWritten: ((bytes: Buffer) => void) | null = null
+  onReceived: ((bytes: Buffer) => void) | null = null
   #peer: SimSocket | null = null
   #lane: Lane | null = null
   #handlers: SocketHandlers | null = null
@@ -134,6 +137,7 @@ export class SimSocket implements Socket {
     if (this.#isClosed) return false
     const bytes = Buffer.concat(chunks)
     this.#queuedBytes += bytes.length
+    this.onWritten?.(bytes)
     if (bytes.length > 1 && this.#network.splits()) {
       const middle = bytes.length >> 1
       this.lane.send({ kind: 'data', bytes: bytes.subarray(0, middle) })
@@ -219,6 +223,7 @@ export class SimSocket implements Socket {
     while (this.#inbox.length > 0 && !this.#paused && !this.#isClosed) {
       const bytes = this.#inbox.shift() as Buffer
       this.#peer?.onTaken(bytes.length)
+      this.onReceived?.(bytes)
       this.#handlers.onData(bytes)
     }
     if (this.#peerIsGone && this.#inbox.length === 0) this.#closeLocally(null)

@@ -104,6 +104,12 @@ export class SimZooKeeper {
     return session?.id ?? null
   }
 
+  /** From where the connection of a session comes; null while it has none. */
+  hostOf(sessionId: bigint): string | null {
+    const session = this.#server?.sessions().find(({ id }) => id === sessionId)
+    return session?.address?.split(':')[0] ?? null
+  }
+
   /** The production client in a simulated process. */
   clientFor(
     process: SimProcess,

@@ -15,6 +15,8 @@ import type { Checker, FinalState } from './checkers/checker.ts'
 import { Violation } from './checkers/checker.ts'
 import { ControllerEpochs } from './checkers/controller-epochs.ts'
 import { HighWatermark } from './checkers/high-watermark.ts'
+import { IsrJoins } from './checkers/isr-joins.ts'
+import { KnownEpochs } from './checkers/known-epochs.ts'
 import { LeaderEpochs } from './checkers/leader-epochs.ts'
 import { complaints, leftovers } from './checkers/liveness.ts'
 import { OneOffsetOneValue } from './checkers/one-offset-one-value.ts'
@@ -24,8 +26,8 @@ import { SimCluster } from './cluster.ts'
 import { type FaultOptions, FaultSchedule } from './faults.ts'
 import { DEFAULT_NETWORK, type NetworkOptions, SimNetwork } from './network.ts'
 import { keyOf, Operations, type Partition } from './operations.ts'
-import type { SimBrokerFactory } from './sim-broker.ts'
-import { hostOf } from './sim-broker.ts'
+import { RequestTap } from './request-tap.ts'
+import { BROKER_PORT, hostOf, type SimBrokerFactory } from './sim-broker.ts'
 import { SimClient } from './sim-client.ts'
 import { type LogLevel, Trace } from './sim-loggers.ts'
 import { SimZooKeeper, ZOOKEEPER_HOST } from './sim-zookeeper.ts'
@@ -133,8 +135,11 @@ export class Simulation {
       new LeaderEpochs(),
       new ControllerEpochs(),
       new ZnodeShapes(),
+      new IsrJoins((id, topic, partition) => this.cluster.logOf(id, topic, partition)),
+      new KnownEpochs(),
     ]
     for (const checker of this.#checkers) this.#watch(checker)
+    this.#listenIn()
     this.zookeeper.history.onChange(({ kind, path, data, version }) => {
       const content = data === null ? '' : ` ${String(data)}`
       this.trace.say('znode', `${kind} ${path} v${version}${content}`)
@@ -313,6 +318,18 @@ export class Simulation {
     this.zookeeper.history.onChange((change) =>
       this.#guarded(() => checker.onZnodeChange?.(change)),
     )
+  }
+
+  #listenIn(): void {
+    const tap = new RequestTap({
+      onControlTaken: (taken) => {
+        for (const each of this.#checkers) this.#guarded(() => each.onControlTaken?.(taken))
+      },
+      onFollowerFetch: (fetch) => {
+        for (const each of this.#checkers) this.#guarded(() => each.onFollowerFetch?.(fetch))
+      },
+    })
+    this.network.tap(BROKER_PORT, tap)
   }
 
   /** A violation must not be swallowed by whoever happens to be on the stack. */

@@ -2,6 +2,7 @@
 
 import type { ZnodeChange } from '../history.ts'
 import type { Ack, FetchSeen, Partition } from '../operations.ts'
+import type { ControlTaken, FollowerFetch } from '../request-tap.ts'
 
 export class Violation extends Error {
   constructor(invariant: string, message: string) {
@@ -29,5 +30,7 @@ export interface Checker {
   onZnodeChange?(change: ZnodeChange): void
   onAck?(ack: Ack): void
   onFetch?(fetch: FetchSeen): void
+  onControlTaken?(taken: ControlTaken): void
+  onFollowerFetch?(fetch: FollowerFetch): void
   atEnd?(state: FinalState): void
 }

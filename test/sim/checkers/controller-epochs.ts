@@ -1,4 +1,7 @@
-/** I7: controller epochs only grow, and in each one broker's writes succeed. */
+/**
+ * I7: controller epochs only grow, and in each one broker's writes succeed: a partition state is
+ * written by the session that won the election of the epoch in force, and says so.
+ */
 
 import type { ZnodeChange } from '../history.ts'
 import { type Checker, Violation } from './checker.ts'
@@ -6,9 +9,8 @@ import { parseState, partitionOfStatePath } from './partition-state.ts'
 
 export class ControllerEpochs implements Checker {
   #epoch = 0
-  /** Of the newest write of a partition state. */
-  #lastWritten = 0
-  readonly #writers = new Map<number, bigint>()
+  /** The session that raised it. */
+  #holder = 0n
 
   onZnodeChange({ path, data, kind, zxid, sessionId }: ZnodeChange): void {
     if (path === '/controller_epoch' && data !== null) {
@@ -17,19 +19,17 @@ export class ControllerEpochs implements Checker {
         throw new Violation('I7', `controller epoch ${epoch} after ${this.#epoch} at zxid ${zxid}`)
       }
       this.#epoch = epoch
+      this.#holder = sessionId
       return
     }
     if (kind === 'deleted' || partitionOfStatePath(path) === null) return
     const { controllerEpoch } = parseState(data)
     const at = `${path} at zxid ${zxid}`
-    if (controllerEpoch < this.#lastWritten) {
-      throw new Violation('I7', `${at}: epoch ${controllerEpoch} after ${this.#lastWritten}`)
+    if (controllerEpoch !== this.#epoch) {
+      throw new Violation('I7', `${at}: of controller epoch ${controllerEpoch} in ${this.#epoch}`)
     }
-    this.#lastWritten = controllerEpoch
-    const writer = this.#writers.get(controllerEpoch)
-    if (writer !== undefined && writer !== sessionId) {
-      throw new Violation('I7', `${at}: a second writer in controller epoch ${controllerEpoch}`)
+    if (sessionId !== this.#holder) {
+      throw new Violation('I7', `${at}: not by the controller of epoch ${controllerEpoch}`)
     }
-    this.#writers.set(controllerEpoch, sessionId)
   }
 }

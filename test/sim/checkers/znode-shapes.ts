@@ -1,4 +1,7 @@
-/** I8: a leader is in its ISR, the ISR among the replicas, and versions count every change. */
+/**
+ * I8: a leader is in its ISR, the ISR among the replicas, and versions count every change. A write
+ * that changes nothing was made blindly: whoever expects a version finds out that it is done already.
+ */
 
 import type { ZnodeChange } from '../history.ts'
 import { type Checker, Violation } from './checker.ts'
@@ -9,6 +12,7 @@ const TOPIC_PATH = /^\/brokers\/topics\/([^/]+)$/
 export class ZnodeShapes implements Checker {
   readonly #replicas = new Map<string, Readonly<Record<string, readonly number[]>>>()
   readonly #versions = new Map<string, number>()
+  readonly #contents = new Map<string, string>()
 
   onZnodeChange({ path, data, kind, version, zxid }: ZnodeChange): void {
     const topic = TOPIC_PATH.exec(path)?.[1]
@@ -20,6 +24,7 @@ export class ZnodeShapes implements Checker {
     if (at === null) return
     if (kind === 'deleted') {
       this.#versions.delete(path)
+      this.#contents.delete(path)
       return
     }
     const { leader, leaderEpoch, isr, controllerEpoch } = parseState(data)
@@ -37,5 +42,7 @@ export class ZnodeShapes implements Checker {
     const expected = (this.#versions.get(path) ?? -1) + 1
     if (version !== expected) fail(`version ${version}, expected ${expected}`)
     this.#versions.set(path, version)
+    if (this.#contents.get(path) === String(data)) fail('written again, with nothing changed')
+    this.#contents.set(path, String(data))
   }
 }
