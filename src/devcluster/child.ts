@@ -20,7 +20,7 @@ const MAIN = new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.j
  * For the allocator of glibc: buffers of record batches are taken from the heap again and again instead
  * of being mapped and zeroed anew by the kernel each time. A fifth more throughput (docs/performance.md).
  */
-const ALLOCATOR_SETTINGS = {
+export const ALLOCATOR_SETTINGS = {
   MALLOC_MMAP_THRESHOLD_: String(64 * 1024 * 1024),
   MALLOC_TRIM_THRESHOLD_: String(256 * 1024 * 1024),
   MALLOC_ARENA_MAX: '1',

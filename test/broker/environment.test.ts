@@ -77,3 +77,52 @@ test('who advertises listeners and names none, listens on the same ports', () =>
   const file = 'zookeeper.connect=zk\nadvertised.listeners=PLAINTEXT://h:19092'
   assert.equal(loadConfig({ properties: file }).config.listeners, 'PLAINTEXT://:9092')
 })
+
+test('the environment is stronger than the file, and --override than both', () => {
+  const sources = {
+    properties: 'zookeeper.connect=zk\nnum.partitions=1\nbroker.rack=file\nbroker.id=1',
+    env: { KAFKA_NUM_PARTITIONS: '2', KAFKA_BROKER_RACK: 'env' },
+    overrides: ['num.partitions=3'],
+  }
+  const { config } = loadConfig(sources)
+  assert.equal(config['num.partitions'], 3)
+  assert.equal(config['broker.rack'], 'env')
+  assert.equal(config['broker.id'], 1)
+})
+
+test('none of the names that the apache/kafka image leaves out is a setting', () => {
+  for (const name of [
+    'VERSION',
+    'HEAP_OPTS',
+    'LOG4J_OPTS',
+    'OPTS',
+    'JMX_OPTS',
+    'JVM_PERFORMANCE_OPTS',
+    'GC_LOG_OPTS',
+    'LOG4J_ROOT_LOGLEVEL',
+    'LOG4J_LOGGERS',
+    'TOOLS_LOG4J_LOGLEVEL',
+    'JMX_HOSTNAME',
+  ]) {
+    assert.deepEqual([...settingsFromEnvironment({ [`KAFKA_${name}`]: 'x' })], [], name)
+  }
+})
+
+test('runs of underscores are read as the apache/kafka image reads them', () => {
+  // Its own way, step by step: lower case, dots, then three dots, then two.
+  const stepByStep = (variable: string) =>
+    variable
+      .slice('KAFKA_'.length)
+      .toLowerCase()
+      .replaceAll('_', '.')
+      .replaceAll('...', '-')
+      .replaceAll('..', '_')
+  for (const variable of ['KAFKA_A_B__C___D____E_____F______G', 'KAFKA_X__', 'KAFKA_Y_Z-A_B']) {
+    assert.equal(settingName(variable), stepByStep(variable), variable)
+  }
+})
+
+test('a broker that is meant for KRaft is told to use ZooKeeper', () => {
+  const env = { KAFKA_NODE_ID: '1', KAFKA_PROCESS_ROLES: 'broker,controller' }
+  assert.throws(() => loadConfig({ env }), /process\.roles.*set zookeeper\.connect/)
+})
