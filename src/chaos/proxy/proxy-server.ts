@@ -1,0 +1,98 @@
+/** Proxies with their HTTP API on a port, as Toxiproxy's server is. */
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Clock, Logger, Random } from '../../base/ports.ts'
+import { answer } from './api.ts'
+import { ProxyCollection } from './proxy-collection.ts'
+
+export const DEFAULT_API_PORT = 8474
+
+export interface ProxyServerOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+}
+
+export interface ProxyServer {
+  readonly host: string
+  readonly port: number
+  readonly proxies: ProxyCollection
+  /** Ends the API, all proxies and all their connections. */
+  close(): Promise<void>
+}
+
+const MAX_BODY_BYTES = 1024 * 1024
+const MAX_API_CONNECTIONS = 256
+const REQUEST_TIMEOUT_MS = 25_000
+
+/** Rejects when it cannot listen. */
+export async function startProxyServer(options: ProxyServerOptions): Promise<ProxyServer> {
+  const proxies = new ProxyCollection(options)
+  const server = http.createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
+    (request, response) => void serve(proxies, request, response),
+  )
+  server.maxConnections = MAX_API_CONNECTIONS
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: options.host, port: options.port }, () => {
+      server.off('error', reject)
+      server.on('error', (error) => options.log.warn('Proxy API', error))
+      resolve()
+    })
+  })
+  return {
+    host: options.host,
+    port: (server.address() as AddressInfo).port,
+    proxies,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeAllConnections()
+      await proxies.clear()
+      await closed
+    },
+  }
+}
+
+async function serve(
+  proxies: ProxyCollection,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  // A page in a browser must not reach what listens on this machine; Toxiproxy's own check.
+  if (request.headers['user-agent']?.startsWith('Mozilla/')) {
+    response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' })
+    response.end('User agent not allowed\n')
+    return
+  }
+  const body = await bodyOf(request)
+  if (body === null) {
+    response.writeHead(413, { connection: 'close' }).end()
+    return
+  }
+  const path = (request.url ?? '/').split('?', 1)[0]!
+  const { method = '' } = request
+  const { status, contentType, body: text } = await answer(proxies, { method, path, body })
+  const headers = contentType === undefined ? {} : { 'content-type': contentType }
+  response.writeHead(status, headers).end(text)
+}
+
+/** Null when it is too long. */
+async function bodyOf(request: http.IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > MAX_BODY_BYTES) return null
+      chunks.push(chunk)
+    }
+  } catch {
+    // The client went away in the middle; nobody will read the answer.
+    return null
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
