@@ -55,8 +55,6 @@ export interface BrokerPorts {
   readonly onFatal: (reason: string, cause?: unknown) => void
 }
 
-const API_LOGGER = 'kafka.server.KafkaApis'
-
 /** The parts of a running broker. */
 interface Running {
   readonly brokerId: number
@@ -223,7 +221,7 @@ export class Broker {
 
     await registration.checkEndpoints()
     await registration.register()
-    const dispatcher = new Dispatcher(HANDLERS, services, metrics, loggers.get(API_LOGGER))
+    const dispatcher = new Dispatcher(HANDLERS, services, metrics, loggers)
     sockets.serve(dispatcher)
     this.#undo.push(() => controller.shutdown())
     controller.start()

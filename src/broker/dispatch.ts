@@ -3,12 +3,13 @@
  * connection as Kafka does (there is no error response for an unknown key, a version out of range or
  * a body that cannot be parsed); only ApiVersions answers a version it does not know (KIP-511).
  */
-import type { Clock, Logger } from '../base/ports.ts'
+import type { Clock, Logger, Loggers } from '../base/ports.ts'
 import { decodeRequest } from '../protocol/codec.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { decodeRequestHeader, encodeResponseFrame } from '../protocol/header.ts'
 import { apiVersions } from '../protocol/messages/api-versions.ts'
 import { MalformedMessageError } from '../protocol/reader.ts'
+import type { Api } from '../protocol/types.ts'
 import { isInRange } from '../protocol/version-range.ts'
 import {
   type AnyHandler,
@@ -35,18 +36,20 @@ export class Dispatcher {
   readonly #clock: Clock
   readonly #metrics: RequestMetrics
   readonly #logger: Logger
+  readonly #requestLogger: Logger
 
   constructor(
     handlers: readonly AnyHandler[],
     services: BrokerServices,
     metrics: RequestMetrics,
-    logger: Logger,
+    loggers: Loggers,
   ) {
     for (const each of handlers) this.#handlers[each.api.key] = each
     this.#services = services
     this.#clock = services.clock
     this.#metrics = metrics
-    this.#logger = logger
+    this.#logger = loggers.get('kafka.server.KafkaApis')
+    this.#requestLogger = loggers.get('kafka.request.logger')
   }
 
   /** Never throws; `reply` is called exactly once, perhaps much later. */
@@ -98,7 +101,7 @@ export class Dispatcher {
   ): void {
     const startMs = this.#clock.monotonicMs()
     const finish = (response: unknown): void => {
-      this.#metrics.record(handler.api, this.#clock.monotonicMs() - startMs)
+      this.#onAnswered(handler, request, context, startMs)
       if (response === NO_ANSWER) reply(null)
       else if (response === CLOSE_CONNECTION) reply('close')
       else reply(encodeAnswer(handler, context.version, correlationId, response))
@@ -122,6 +125,37 @@ export class Dispatcher {
     if (outcome instanceof Promise) outcome.then(finish).catch(fail)
     else finish(outcome)
   }
+
+  #onAnswered(
+    { api, variantOf }: AnyHandler,
+    request: unknown,
+    context: RequestContext,
+    startMs: number,
+  ): void {
+    const nowMs = this.#clock.monotonicMs()
+    const tookMs = nowMs - startMs
+    this.#metrics.record(api, context.version, tookMs, nowMs)
+    if (variantOf !== undefined) {
+      this.#metrics.recordVariant(variantOf(request, context.version), tookMs, nowMs)
+    }
+    if (this.#requestLogger.isDebugEnabled()) {
+      this.#requestLogger.debug(completed(api, context, tookMs))
+    }
+  }
+}
+
+/** A part of what Kafka tells of a request in its log. */
+function completed({ key, name }: Api, context: RequestContext, tookMs: number): string {
+  const { version, clientId, listener, clientAddress } = context
+  const requestHeader = {
+    requestApiKey: key,
+    requestApiVersion: version,
+    clientId,
+    requestApiKeyName: name.toUpperCase(),
+  }
+  const totalTimeMs = Math.round(tookMs * 1000) / 1000
+  const facts = { requestHeader, connection: clientAddress, totalTimeMs, listener }
+  return `Completed request:${JSON.stringify(facts)}`
 }
 
 function encodeAnswer(

@@ -41,6 +41,8 @@ export interface AnyHandler {
   handle(request: unknown, services: BrokerServices, context: RequestContext): unknown
   /** The response that carries `code` wherever this API has a place for it; null: close. */
   failure(request: unknown, code: ErrorCode, message: string): unknown
+  /** A name under which the time of the request is told too. */
+  readonly variantOf?: (request: unknown, version: number) => string
 }
 
 /** A response; the dispatcher fills in that nobody is throttled. */

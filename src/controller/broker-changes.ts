@@ -10,6 +10,7 @@ import { targetReplicas } from './assignment.ts'
 import type { BrokerChannels } from './broker-channels.ts'
 import type { BrokerRegistry } from './broker-registry.ts'
 import type { Broker, ControllerContext, Replica } from './controller-context.ts'
+import type { ControllerStats } from './controller-stats.ts'
 import type { PartitionStates } from './partition-states.ts'
 import type { Reassignment } from './reassignment.ts'
 import { type ReplicaStates, stateOf } from './replica-states.ts'
@@ -27,6 +28,7 @@ export interface BrokerChangePorts {
   readonly newBatch: () => RequestBatch
   /** Whether the broker supports all finalized features; one that does not gets no leadership. */
   readonly isCompatible: (broker: Broker) => boolean
+  readonly stats: ControllerStats
   readonly log: Logger
 }
 
@@ -168,14 +170,18 @@ export class BrokerChanges {
   }
 
   async #onFailure(ids: readonly number[]): Promise<void> {
-    const { context, log } = this.#ports
+    const { context, channels, log, stats } = this.#ports
     log.info(`Broker failure callback for ${ids.join(',')}`)
     for (const id of ids) context.offlineDirs.delete(id)
     const wereShuttingDown = ids.filter((id) => context.shuttingDown.delete(id))
     if (wereShuttingDown.length > 0) {
       log.info(`Removed ${wereShuttingDown.join(',')} from list of shutting down brokers.`)
     }
+    const startedMs = stats.nowMs()
     await this.onReplicasBecomeOffline(context.replicasOn(ids))
+    stats.onPhase('leaders_elected', startedMs)
+    stats.onTelling(startedMs)
+    channels.noticeAllTold()
   }
 
   #isCompatible(broker: Broker): boolean {

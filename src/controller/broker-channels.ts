@@ -71,6 +71,8 @@ export interface BrokerChannelEvents {
   onRefused(brokerId: number, brokerEpoch: number): void
   /** What waited for a silent broker was too much and is dropped: it must be told everything. */
   onOverrun(brokerId: number): void
+  /** Every broker has answered everything. */
+  onAllTold?(): void
 }
 
 const RETRY_PAUSE_MS = 100
@@ -95,6 +97,12 @@ export class BrokerChannels {
     this.#events = events
   }
 
+  /** Tells when no broker has anything left to answer: at once, perhaps. */
+  noticeAllTold(): void {
+    for (const { queueSize } of this.#channels.values()) if (queueSize > 0) return
+    this.#events.onAllTold?.()
+  }
+
   add(broker: Broker): void {
     if (this.#channels.has(broker.id)) return
     const endpoint = broker.endpoints.find(({ listener }) => listener === this.#listener)
@@ -106,7 +114,13 @@ export class BrokerChannels {
     }
     const { host, port } = endpoint
     const target = { brokerId: broker.id, host, port }
-    const channel = new BrokerChannel(this.#ports, target, broker.epoch, this.#events)
+    const channel = new BrokerChannel(this.#ports, target, broker.epoch, {
+      ...this.#events,
+      onResponse: (brokerId, response) => {
+        this.#events.onResponse(brokerId, response)
+        this.noticeAllTold()
+      },
+    })
     this.#channels.set(broker.id, channel)
     channel.start()
   }

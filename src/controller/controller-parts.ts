@@ -105,6 +105,7 @@ export function makeControllerParts(
     onRefused,
     onOverrun: (brokerId) =>
       enqueue('BrokerOverrun', 'BrokerChange', () => parts.brokerChanges.onBrokerOverrun(brokerId)),
+    onAllTold: () => ports.stats.onAllTold(),
   })
   const machines = makeStateMachines(foundation)
   const parts: ControllerParts = {

@@ -1,5 +1,6 @@
 /** Counters and timers of the controller since the process started; read by the metrics page. */
 
+import { LatencyHistogram } from '../base/latency-histogram.ts'
 import type { Clock } from '../base/ports.ts'
 
 /** What an event does to the controller; the names are those of Kafka's `ControllerState`. */
@@ -45,19 +46,27 @@ export const controllerActivities: readonly ControllerActivity[] = [
   'UpdateFeatures',
 ]
 
-export interface RateAndTime {
-  count: number
-  totalMs: number
-  maxMs: number
-}
+/**
+ * Parts of the newest failover that a controller sees: until it is elected, from when it heard that
+ * there is no controller; until it has read the cluster, from its election; until what had no leader
+ * has one, and until every broker has taken it in, both from when it began to elect.
+ */
+export type FailoverPhase =
+  | 'controller_elected'
+  | 'context_loaded'
+  | 'leaders_elected'
+  | 'brokers_told'
 
 export class ControllerStats {
   readonly #clock: Clock
   uncleanElections = 0
-  readonly leaderElections: RateAndTime = { count: 0, totalMs: 0, maxMs: 0 }
+  readonly leaderElections = new LatencyHistogram()
   /** Time spent per kind of event. */
-  readonly activities = new Map<ControllerActivity, RateAndTime>()
+  readonly activities = new Map<ControllerActivity, LatencyHistogram>()
   activity: ControllerActivity = 'Idle'
+  /** How long each phase of the newest failover took. */
+  readonly phases = new Map<FailoverPhase, number>()
+  #tellingSinceMs: number | null = null
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -72,21 +81,30 @@ export class ControllerStats {
   }
 
   onLeaderElection(ms: number): void {
-    add(this.leaderElections, ms)
+    this.leaderElections.record(ms, this.nowMs())
   }
 
   onActivity(activity: ControllerActivity, ms: number): void {
-    let entry = this.activities.get(activity)
-    if (entry === undefined) {
-      entry = { count: 0, totalMs: 0, maxMs: 0 }
-      this.activities.set(activity, entry)
+    let histogram = this.activities.get(activity)
+    if (histogram === undefined) {
+      histogram = new LatencyHistogram()
+      this.activities.set(activity, histogram)
     }
-    add(entry, ms)
+    histogram.record(ms, this.nowMs())
   }
-}
 
-function add(entry: RateAndTime, ms: number): void {
-  entry.count += 1
-  entry.totalMs += ms
-  entry.maxMs = Math.max(entry.maxMs, ms)
+  onPhase(phase: FailoverPhase, sinceMs: number): void {
+    this.phases.set(phase, this.nowMs() - sinceMs)
+  }
+
+  /** Leaders are elected; the brokers are being told. `sinceMs`: when the elections began. */
+  onTelling(sinceMs: number): void {
+    this.#tellingSinceMs = sinceMs
+  }
+
+  onAllTold(): void {
+    if (this.#tellingSinceMs === null) return
+    this.onPhase('brokers_told', this.#tellingSinceMs)
+    this.#tellingSinceMs = null
+  }
 }

@@ -71,16 +71,23 @@ export class Controller {
   /** Takes over. The order matters: brokers must know each other before they hear of leaders. */
   async start(): Promise<void> {
     const { finalized, notifications, deletionMarkers, brokerChanges, legacy, log } = this.parts
+    const { stats } = this.#ports
+    const startedMs = stats.nowMs()
     finalized.levels = await prepareFeatures(this.#ports.zk)
     log.info('Registering handlers')
     await notifications.clear()
     log.info('Initializing controller context')
     await this.#initializeContext()
     await deletionMarkers.load()
+    stats.onPhase('context_loaded', startedMs)
     log.info('Sending update metadata request')
     brokerChanges.tellBrokers()
+    const loadedMs = stats.nowMs()
     await this.parts.replicaStates.startup()
     await this.parts.partitionStates.startup()
+    stats.onPhase('leaders_elected', loadedMs)
+    stats.onTelling(loadedMs)
+    this.parts.channels.noticeAllTold()
     log.info(`Ready to serve as the new controller with epoch ${this.mandate.epoch}`)
     const started = await legacy.processReassignments()
     await this.parts.reassignment.resume((partition) => !started.has(partition))

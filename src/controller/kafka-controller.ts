@@ -291,9 +291,10 @@ export class KafkaController {
   #newWatch(): WatchPoint {
     return new WatchPoint(({ type }) => {
       const isGone = type === 'deleted'
+      const seenMs = this.stats.nowMs()
       this.#put(isGone ? 'Reelect' : 'ControllerChange', 'ControllerChange', async () => {
         await this.#maybeResign()
-        if (isGone) await this.#elect()
+        if (isGone) await this.#elect(seenMs)
       })
     })
   }
@@ -311,7 +312,8 @@ export class KafkaController {
     if (this.#reign !== null && this.#activeId !== this.#ports.brokerId) this.#resign()
   }
 
-  async #elect(): Promise<void> {
+  /** `vacantSinceMs`: when it was heard that there is no controller. */
+  async #elect(vacantSinceMs = this.stats.nowMs()): Promise<void> {
     const { zk, clock, brokerId } = this.#ports
     this.#activeId = await readActiveController(zk)
     if (this.#activeId !== NO_CONTROLLER) {
@@ -324,6 +326,7 @@ export class KafkaController {
     try {
       const mandate = await winElection(zk, brokerId, clock.wallMs())
       this.#activeId = brokerId
+      this.stats.onPhase('controller_elected', vacantSinceMs)
       this.#log.info(
         `${brokerId} successfully elected as the controller. Epoch incremented to ` +
           `${mandate.epoch} and epoch zk version is now ${mandate.epochZkVersion}`,

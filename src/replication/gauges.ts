@@ -13,12 +13,17 @@ export interface Gauges {
   readonly maxLag: number
   readonly delayedProduceCount: number
   readonly delayedFetchCount: number
+  readonly delayedDeleteRecordsCount: number
   readonly fetchSessionCount: number
 }
 
 type Waiting = Pick<
   Gauges,
-  'maxLag' | 'delayedProduceCount' | 'delayedFetchCount' | 'fetchSessionCount'
+  | 'maxLag'
+  | 'delayedProduceCount'
+  | 'delayedFetchCount'
+  | 'delayedDeleteRecordsCount'
+  | 'fetchSessionCount'
 >
 
 export function measure(partitions: Iterable<Partition>, waiting: Waiting): Gauges {

@@ -36,6 +36,10 @@ export class RecordDeletion {
     this.#purgatory = purgatory
   }
 
+  get waitingCount(): number {
+    return this.#waiting.size
+  }
+
   delete(request: DeleteRequest, respond: (answer: DeleteRecordsAnswer) => void): void {
     const topics = request.topics.map(({ name, partitions }) => ({
       name,

@@ -269,7 +269,7 @@ export class ReplicaManager {
   /** After UpdateMetadata removed partitions (deleted topics). Their logs go with StopReplica. */
   onPartitionsDeletedFromMetadata(deleted: readonly DeletedPartition[]): void {
     for (const { topic } of deleted) {
-      if (!this.#ports.metadata.image.topics.has(topic)) this.stats.topics.delete(topic)
+      if (!this.#ports.metadata.image.topics.has(topic)) this.stats.forgetTopic(topic)
     }
   }
 
@@ -313,6 +313,7 @@ export class ReplicaManager {
       maxLag: this.#fetchers.maxLag,
       delayedProduceCount: this.#produces.waitingCount,
       delayedFetchCount: this.#fetches.waitingCount,
+      delayedDeleteRecordsCount: this.#deletions.waitingCount,
       fetchSessionCount: this.#sessions.size,
     })
   }

@@ -21,6 +21,8 @@ export class ReplicationStats {
   delayedFetchExpirations = 0
   incrementalFetchSessionEvictions = 0
   readonly topics = new Map<string, TopicStats>()
+  /** Sums of the topics that are gone: what is told of all topics together never falls. */
+  readonly #forgotten = new TopicStats()
 
   topic(name: string): TopicStats {
     let stats = this.topics.get(name)
@@ -30,4 +32,22 @@ export class ReplicationStats {
     }
     return stats
   }
+
+  forgetTopic(name: string): void {
+    const stats = this.topics.get(name)
+    if (stats === undefined) return
+    addTo(this.#forgotten, stats)
+    this.topics.delete(name)
+  }
+
+  allTopics(): TopicStats {
+    const sum = new TopicStats()
+    addTo(sum, this.#forgotten)
+    for (const stats of this.topics.values()) addTo(sum, stats)
+    return sum
+  }
+}
+
+function addTo(sum: TopicStats, stats: TopicStats): void {
+  for (const name of Object.keys(sum) as (keyof TopicStats)[]) sum[name] += stats[name]
 }

@@ -46,7 +46,7 @@ export class Log {
   #logEndOffset: number
   #highWatermark: number
   #recoveryPoint: number
-  #lastFlushMs: number
+  lastFlushMs: number
 
   constructor(
     ports: LogPorts,
@@ -67,7 +67,7 @@ export class Log {
     this.#logEndOffset = loaded.logEndOffset
     this.#recoveryPoint = loaded.recoveryPoint
     this.#highWatermark = loaded.highWatermark
-    this.#lastFlushMs = ports.clock.monotonicMs()
+    this.lastFlushMs = ports.clock.monotonicMs()
   }
 
   get topicId(): string | null {
@@ -102,12 +102,12 @@ export class Log {
     return this.#segments.reduce((sum, segment) => sum + segment.size, 0)
   }
 
-  get firstSegmentOffset(): number {
-    return this.#segments[0]!.baseOffset
+  get segmentCount(): number {
+    return this.#segments.length
   }
 
-  get lastFlushMs(): number {
-    return this.#lastFlushMs
+  get firstSegmentOffset(): number {
+    return this.#segments[0]!.baseOffset
   }
 
   assignTopicId(topicId: string): void {
@@ -282,7 +282,7 @@ export class Log {
       this.#ports.disk.syncDirectory(this.directory)
     }
     this.#recoveryPoint = this.#logEndOffset
-    this.#lastFlushMs = this.#ports.clock.monotonicMs()
+    this.lastFlushMs = this.#ports.clock.monotonicMs()
   }
 
   /** Once: what a new log left to the page cache. */

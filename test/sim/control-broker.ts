@@ -146,7 +146,9 @@ export class ControlBroker implements SimBroker {
       handleStopReplica,
       handleUpdateMetadata,
     ]
-    this.#sockets.serve(new Dispatcher(handlers, services, new RequestMetrics(), this.#logger))
+    this.#sockets.serve(
+      new Dispatcher(handlers, services, new RequestMetrics(), this.#ports.loggers),
+    )
     await this.#registration.register()
     this.#controller.start()
     this.#proposeForEver()

@@ -2,14 +2,17 @@
 // 0.11: what they read is converted on the way out.
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import { fetch } from '../../protocol/messages/fetch.ts'
+import type { RequestOf } from '../../protocol/types.ts'
 import { downconvert } from '../../records/legacy.ts'
 import type { FetchAnswer } from '../../replication/replica-manager.ts'
-import { handler } from '../handler.ts'
+import { type AnyHandler, handler } from '../handler.ts'
 
 /** From this version on clients take batches of magic 2. */
 const FIRST_WITH_MAGIC_2 = 4
+/** From this version on a follower names itself in another place. */
+const FIRST_WITH_REPLICA_STATE = 15
 
-export const handleFetch = handler(
+const answerFetch = handler(
   fetch,
   (request, { replicas }, { version, listener }) =>
     new Promise((resolve) => {
@@ -32,6 +35,18 @@ export const handleFetch = handler(
     })),
   }),
 )
+
+export const handleFetch: AnyHandler = {
+  ...answerFetch,
+  // The dispatcher has decoded with the schema of Fetch.
+  variantOf: (request, version) => requester(request as RequestOf<typeof fetch>, version),
+}
+
+/** As Kafka names them in its metrics. */
+function requester({ replicaId, replicaState }: RequestOf<typeof fetch>, version: number): string {
+  const id = version >= FIRST_WITH_REPLICA_STATE ? replicaState.replicaId : replicaId
+  return id >= 0 ? 'FetchFollower' : 'FetchConsumer'
+}
 
 type Request = Parameters<typeof handleFetch.handle>[0]
 
