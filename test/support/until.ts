@@ -7,10 +7,11 @@ const LOOK_EVERY_MS = 5
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
+  { deadlineMs = DEADLINE_MS, lookEveryMs = LOOK_EVERY_MS } = {},
 ): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS
+  const deadline = performance.now() + deadlineMs
   while (!(await condition())) {
     assert.ok(performance.now() < deadline, `in vain waited: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
   }
 }
