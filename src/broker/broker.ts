@@ -14,7 +14,7 @@ import { endpointOf, MetadataCache } from '../cluster/image.ts'
 import { Registration } from '../cluster/registration.ts'
 import { StateWatcher } from '../cluster/state-watcher.ts'
 import { KafkaController } from '../controller/kafka-controller.ts'
-import { ClientChannel } from '../network/client-channel.ts'
+import type { ClientChannel } from '../network/client-channel.ts'
 import { alterPartition } from '../protocol/messages/alter-partition.ts'
 import { ReplicaManager } from '../replication/replica-manager.ts'
 import { LogManager } from '../storage/log-manager.ts'
@@ -22,6 +22,7 @@ import { checkMetaProperties, writeMetaProperties } from '../storage/meta-proper
 import type { ZkClient } from '../zk/zk-client.ts'
 import { ZkSession } from '../zk/zk-session.ts'
 import { HANDLERS } from './apis/index.ts'
+import { measureBroker } from './broker-metrics.ts'
 import { type BrokerConfig, type LoadedConfig, logDirsOf } from './config.ts'
 import { ConfigService } from './config-service.ts'
 import { requestControlledShutdown } from './controlled-shutdown.ts'
@@ -31,11 +32,12 @@ import { type ListenAddress, ListenerSockets } from './listener-sockets.ts'
 import { advertisedEndpoints, interBrokerListener, listenAddresses } from './listeners.ts'
 import type { LogLevels } from './log-levels.ts'
 import { type BuildContext, makeServices } from './make-services.ts'
-import type { MetricFamily } from './metric-families.ts'
+import { type MetricFamily, MetricPage } from './metric-families.ts'
 import { controllerConfig, replicaManagerOptions } from './options.ts'
-import { type Phase, unreadyReasons } from './readiness.ts'
+import { BROKER_STATES, type Phase, unreadyReasons } from './readiness.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import type { BrokerServices } from './services.ts'
+import { ZkMetrics } from './zk-metrics.ts'
 
 export interface BrokerPorts {
   readonly clock: Clock
@@ -79,6 +81,8 @@ export class Broker {
   #logger: Logger
   #running: Running | null = null
   #phase: Phase = 'not-started'
+  readonly #zkMetrics: ZkMetrics
+  readonly #peers: PeerConnections
   /** What `start` has built so far, for a shutdown in the middle of it. */
   readonly #undo: (() => Promise<void> | void)[] = []
 
@@ -87,6 +91,12 @@ export class Broker {
     this.#loaded = loaded
     this.#config = loaded.config
     this.#logger = ports.loggers.get('kafka.server.KafkaServer')
+    this.#zkMetrics = new ZkMetrics(ports.clock)
+    this.#peers = new PeerConnections(ports.transport, ports.clock, {
+      addresses: peerAddresses(this.#config['samsa.peer.addresses']),
+      connectTimeoutMs: this.#config['socket.connection.setup.timeout.ms'],
+      requestTimeoutMs: this.#config['request.timeout.ms'],
+    })
   }
 
   /** Id of the broker; throws before the start. */
@@ -118,7 +128,13 @@ export class Broker {
 
   /** Everything there is to measure, as it is now; little before the start. */
   metrics(): MetricFamily[] {
-    return []
+    const page = new MetricPage(this.#ports.clock.monotonicMs())
+    const state = BROKER_STATES[this.#phase]
+    page.gauge('kafka_server_kafkaserver_brokerstate', 'Three: running.', state)
+    if (this.#running !== null) {
+      measureBroker(page, { ...this.#running, zkMetrics: this.#zkMetrics })
+    }
+    return page.families
   }
 
   get #started(): Running {
@@ -271,7 +287,7 @@ export class Broker {
     const session = (to: string) =>
       new ZkSession(
         { connect: () => connectZooKeeper(to, sessionTimeoutMs), clock, logger },
-        { maxInFlight: config['zookeeper.max.in.flight.requests'] },
+        { maxInFlight: config['zookeeper.max.in.flight.requests'], ...this.#zkMetrics.hooks },
       )
     await createChroot(connect, timeoutMs, session)
     const zk = session(connect)
@@ -329,6 +345,7 @@ export class Broker {
       clientId: String(brokerId),
       connectTimeoutMs: this.#config['controller.socket.timeout.ms'],
       requestTimeoutMs: this.#config['request.timeout.ms'],
+      addressOf: (id) => this.#peers.addressOf(id),
     })
     this.#undo.push(() => channel.close())
     return channel
@@ -360,17 +377,8 @@ export class Broker {
     const broker = metadata.image.brokers.get(id)
     const endpoint = broker && endpointOf(broker, interBrokerListener(this.#config))
     if (endpoint === undefined) return Promise.reject(new Error(`broker ${id} is not alive`))
-    return this.#connectChannel(endpoint.host, endpoint.port, clientId)
-  }
-
-  #connectChannel(host: string, port: number, clientId: string): Promise<ClientChannel> {
-    return ClientChannel.connect(this.#ports.transport, this.#ports.clock, {
-      host,
-      port,
-      clientId,
-      connectTimeoutMs: this.#config['socket.connection.setup.timeout.ms'],
-      requestTimeoutMs: this.#config['request.timeout.ms'],
-    })
+    const { host, port } = endpoint
+    return this.#peers.connect({ brokerId: id, host, port }, clientId)
   }
 
   #makeController({ brokerId, zk, registration, configs }: BuildContext): KafkaController {
@@ -381,7 +389,7 @@ export class Broker {
       clock,
       random,
       loggers,
-      connect: ({ host, port }) => this.#connectChannel(host, port, String(brokerId)),
+      connect: (target) => this.#peers.connectWithProof(target, String(brokerId)),
       config: () => {
         const unclean = configs.logConfigOf('').uncleanLeaderElectionEnable
         return controllerConfig(this.#config, unclean)

@@ -55,6 +55,15 @@ export class ListenerSockets {
     return this.#connections.size
   }
 
+  queueSizes(): { readonly requestsWaiting: number; readonly answersWaiting: number } {
+    let [requestsWaiting, answersWaiting] = [0, 0]
+    for (const connection of this.#connections) {
+      requestsWaiting += connection.requestsWaiting
+      answersWaiting += connection.answersWaiting
+    }
+    return { requestsWaiting, answersWaiting }
+  }
+
   /** Binds; returns the address with the real port. Connections wait until `serve`. */
   async listen(address: ListenAddress): Promise<ListenAddress> {
     const { listener, host, port } = address

@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import { Broker } from '../broker/broker.ts'
 import { loadConfig } from '../broker/config.ts'
+import { type BrokerEndpoint, openBrokerEndpoint } from '../host/broker-endpoint.ts'
 import { systemBrokerPorts } from '../host/broker-ports.ts'
 import { WinstonLoggers } from '../host/logging.ts'
 import { propertiesText } from './broker-properties.ts'
@@ -71,6 +72,7 @@ export class InProcessBroker implements BrokerProcess {
   readonly #onFatal: (reason: string) => void
   #broker: Broker | null = null
   #log: LogFile | null = null
+  #endpoint: BrokerEndpoint | null = null
 
   constructor(
     settings: ReadonlyMap<string, string>,
@@ -98,7 +100,10 @@ export class InProcessBroker implements BrokerProcess {
       env: {},
       overrides: [],
     })
-    const broker = new Broker(systemBrokerPorts(loggers, this.#onFatal), config)
+    const ports = systemBrokerPorts(loggers, this.#onFatal)
+    this.#endpoint = await openBrokerEndpoint(config.config, ports, loggers)
+    const broker = new Broker({ ...ports, ...this.#endpoint?.ports }, config)
+    this.#endpoint?.show(broker)
     await broker.start()
     this.#broker = broker
   }
@@ -107,6 +112,8 @@ export class InProcessBroker implements BrokerProcess {
     const broker = this.#broker
     this.#broker = null
     await broker?.shutdown()
+    this.#endpoint?.close()
+    this.#endpoint = null
     this.#log?.close()
   }
 

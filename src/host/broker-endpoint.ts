@@ -8,6 +8,7 @@ import { httpAddress } from '../broker/settings/samsa-settings.ts'
 import type { SystemBrokerPorts } from './broker-ports.ts'
 import { logLevelsPort } from './log-levels.ts'
 import type { WinstonLoggers } from './logging.ts'
+import type { MetricsPage } from './metrics-page.ts'
 
 export interface BrokerEndpoint {
   readonly port: number
@@ -29,13 +30,14 @@ export async function openBrokerEndpoint(
   const { LogEvents } = await import('./log-events.ts')
   const { BrokerFaults } = await import('./broker-faults.ts')
   let shown: Broker | null = null
+  let page: MetricsPage | null = null
   const events = new LogEvents()
   const stopListening = loggers.onLine((line) => events.add(line))
   const endpoint = await startHttpEndpoint(address, {
     notReady: () => shown?.unreadyReasons() ?? ['not started'],
     metrics: async () => {
-      const { metricsPage } = await import('./metrics-page.ts')
-      return metricsPage(shown?.metrics() ?? [])
+      page ??= new (await import('./metrics-page.ts')).MetricsPage()
+      return page.render(shown?.metrics() ?? [])
     },
     logLevels: logLevelsPort(loggers),
     events,

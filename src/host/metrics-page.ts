@@ -1,12 +1,49 @@
-/** `/metrics` in the text format of Prometheus. */
+/**
+ * `/metrics` in the text format of Prometheus: what the broker measures, and the process itself by
+ * `prom-client`. Loaded with the first scrape, so the delay of the event loop is known from then on.
+ */
+import { type EventLoopUtilization, performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import client from 'prom-client'
 import type { MetricFamily, MetricLabels } from '../broker/metric-families.ts'
 
-export async function metricsPage(families: readonly MetricFamily[]): Promise<string> {
-  return families.map(formatFamily).join('')
+const DIGITS = 6
+const FIRST_SAMPLES_MS = 25
+
+export class MetricsPage {
+  #utilization: EventLoopUtilization | undefined
+
+  async render(families: readonly MetricFamily[]): Promise<string> {
+    // One registry for the process, however many brokers are in it.
+    if (client.register.getSingleMetric('nodejs_eventloop_lag_seconds') === undefined) {
+      client.collectDefaultMetrics()
+      // The delay of the loop has no values before its first samples.
+      await delay(FIRST_SAMPLES_MS)
+    }
+    const kafka = [...families, ...this.#idle()].map(formatFamily).join('')
+    return kafka + (await client.register.metrics())
+  }
+
+  /** Since the scrape before. Kafka has threads for these two; a broker here is one loop. */
+  #idle(): MetricFamily[] {
+    const now = performance.eventLoopUtilization()
+    const { utilization } =
+      this.#utilization === undefined
+        ? now
+        : performance.eventLoopUtilization(now, this.#utilization)
+    this.#utilization = now
+    const value = 1 - utilization
+    const help =
+      'Part of the time since the scrape before in which the event loop had nothing to do.'
+    return [
+      'kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent',
+      'kafka_network_socketserver_networkprocessoravgidle_percent',
+    ].map((name) => ({ name, type: 'gauge', help, samples: [{ labels: {}, value }] }))
+  }
 }
 
 function formatFamily({ name, type, help, samples }: MetricFamily): string {
-  const lines = samples.map(({ labels, value }) => `${name}${format(labels)} ${value}\n`)
+  const lines = samples.map(({ labels, value }) => `${name}${format(labels)} ${number(value)}\n`)
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`
 }
 
@@ -14,6 +51,12 @@ function format(labels: MetricLabels): string {
   const pairs = Object.entries(labels)
   if (pairs.length === 0) return ''
   return `{${pairs.map(([name, value]) => `${name}="${escaped(value)}"`).join(',')}}`
+}
+
+function number(value: number): string {
+  if (Number.isInteger(value)) return String(value)
+  if (Number.isFinite(value)) return String(Number(value.toPrecision(DIGITS)))
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
 }
 
 function escaped(value: string): string {

@@ -81,6 +81,16 @@ export class ServerConnection {
     return this.#lastActiveMs
   }
 
+  /** Read and not begun. */
+  get requestsWaiting(): number {
+    return this.#waiting.length
+  }
+
+  /** Ready, behind one that is not. */
+  get answersWaiting(): number {
+    return this.#turns.filter(({ answer }) => answer !== undefined).length
+  }
+
   get requestsInFlight(): number {
     return this.#turns.length
   }
