@@ -34,9 +34,11 @@ import type { LogLevels } from './log-levels.ts'
 import { type BuildContext, makeServices } from './make-services.ts'
 import { type MetricFamily, MetricPage } from './metric-families.ts'
 import { controllerConfig, replicaManagerOptions } from './options.ts'
+import { PeerConnections } from './peer-connections.ts'
 import { BROKER_STATES, type Phase, unreadyReasons } from './readiness.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import type { BrokerServices } from './services.ts'
+import { peerAddresses } from './settings/samsa-settings.ts'
 import { ZkMetrics } from './zk-metrics.ts'
 
 export interface BrokerPorts {

@@ -13,6 +13,8 @@ export interface ControllerChannelOptions {
   readonly clientId: string
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
+  /** Where to connect instead of the registered address. */
+  readonly addressOf?: (brokerId: number) => { host: string; port: number } | undefined
 }
 
 export class ControllerChannel {
@@ -59,10 +61,11 @@ export class ControllerChannel {
     }
     if (this.#current?.controllerId === controllerId) return this.#current.channel
     this.#drop()
+    const { host, port } = this.#options.addressOf?.(controllerId) ?? endpoint
     const channel = ClientChannel.connect(this.#transport, this.#clock, {
       ...this.#options,
-      host: endpoint.host,
-      port: endpoint.port,
+      host,
+      port,
     })
     const current = { controllerId, channel }
     this.#current = current
