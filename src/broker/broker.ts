@@ -30,6 +30,7 @@ import { ControllerChannel } from './controller-channel.ts'
 import { Dispatcher } from './dispatch.ts'
 import { type ListenAddress, ListenerSockets } from './listener-sockets.ts'
 import { advertisedEndpoints, interBrokerListener, listenAddresses } from './listeners.ts'
+import { announceLogDirFailures } from './log-dir-failures.ts'
 import type { LogLevels } from './log-levels.ts'
 import { type BuildContext, makeServices } from './make-services.ts'
 import { type MetricFamily, MetricPage } from './metric-families.ts'
@@ -227,6 +228,7 @@ export class Broker {
     const context: BuildContext = { brokerId, clusterId, zk, configs, logs, metadata, registration }
     const controllerChannel = this.#makeControllerChannel(context)
     const replicas = this.#makeReplicaManager(context, controllerChannel)
+    announceLogDirFailures({ brokerId, zk, logs, replicas, logger: this.#logger })
     const controller = this.#makeController(context)
     const metrics = new RequestMetrics()
     const services = makeServices(this.#ports, config, context, {

@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { type Disk, DiskError, type DiskFile } from '../../src/base/ports.ts'
+import type { Disk } from '../../src/base/ports.ts'
 import { type AliveBroker, MetadataCache } from '../../src/cluster/image.ts'
 import {
   decodeRequest,
@@ -35,6 +35,7 @@ import { defaultLogConfig, type LogConfig } from '../../src/storage/log-config.t
 import { LogManager } from '../../src/storage/log-manager.ts'
 import { SimDisk } from '../sim/sim-disk.ts'
 import type { SimProcess } from '../sim/sim-process.ts'
+import { failingDisk } from './failing-disk.ts'
 import { FakeClock, settlePromises } from './fake-clock.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { SilentLoggers } from './silent-loggers.ts'
@@ -687,23 +688,5 @@ function memoryView(
   const die = () => {
     for (const listener of onDeath.splice(0)) listener()
   }
-  return { disk: { ...disk, open: (path, mode) => failing(disk.open(path, mode), hasFailed) }, die }
-}
-
-function failing(file: DiskFile, hasFailed: () => boolean): DiskFile {
-  return {
-    path: file.path,
-    size: () => file.size(),
-    write: (chunks, position) => {
-      if (hasFailed()) throw new DiskError('IO', file.path, 'the disk has failed')
-      file.write(chunks, position)
-    },
-    read: (target, position) => file.read(target, position),
-    readAsync: (target, position) => file.readAsync(target, position),
-    truncate: (bytes) => file.truncate(bytes),
-    sync: () => file.sync(),
-    syncAsync: () => file.syncAsync(),
-    setModifiedMs: (wallMs) => file.setModifiedMs(wallMs),
-    close: () => file.close(),
-  }
+  return { disk: failingDisk(disk, hasFailed), die }
 }
