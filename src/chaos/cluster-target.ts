@@ -3,10 +3,19 @@
  * the brokers' fault endpoints and its proxies allow.
  */
 
+import type { FaultKind } from '../dashboard/history/events.ts'
+
+export type BrokerSignal = 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'
+
 export interface ClusterTarget {
   readonly brokerIds: readonly number[]
-  /** Sends a signal; resolves when it is out, for signals that end the process when it has ended. */
-  signal(brokerId: number, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void>
+  /** Why a kind of fault cannot be had here. */
+  readonly missing?: ReadonlyMap<FaultKind, string>
+  /**
+   * Sends a signal; resolves when it is out, for signals that end the process when it has ended. `forMs`:
+   * how long a SIGSTOP will last, for who cannot send a SIGCONT to a stopped process.
+   */
+  signal(brokerId: number, signal: BrokerSignal, forMs?: number): Promise<void>
   /** Starts a broker that ended. Absent: something else restarts it (a container's restart policy). */
   readonly start?: (brokerId: number) => Promise<void>
   /** Ends a broker's ZooKeeper session as an expiry does. */
