@@ -380,13 +380,18 @@ export class Fetcher {
     if (wakeAtMs >= this.#wakeAtMs || this.#isStopped) return
     this.#cancelWake?.()
     this.#wakeAtMs = wakeAtMs
-    this.#cancelWake = this.#ports.clock.after(wakeAtMs - nowMs, () => {
+    const { clock } = this.#ports
+    this.#cancelWake = clock.after(Math.ceil(wakeAtMs - nowMs), () => {
       this.#cancelWake = null
       this.#wakeAtMs = Number.POSITIVE_INFINITY
-      this.#wakeUp()
-      this.#sendExtraSoon()
-      const laterMs = this.#followed.nextReadyMs(wakeAtMs)
-      if (laterMs < Number.POSITIVE_INFINITY) this.#wakeAt(laterMs, wakeAtMs)
+      const firedMs = clock.monotonicMs()
+      // A timer may come a little early: then those it came for are among the later ones.
+      if (firedMs >= wakeAtMs) {
+        this.#wakeUp()
+        this.#sendExtraSoon()
+      }
+      const laterMs = this.#followed.nextReadyMs(firedMs)
+      if (laterMs < Number.POSITIVE_INFINITY) this.#wakeAt(laterMs, firedMs)
     })
   }
 

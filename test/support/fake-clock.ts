@@ -8,6 +8,8 @@ interface Timer {
 
 /** A clock that moves only when told. Timers fire in due order, ties in the order they were set. */
 export class FakeClock implements Clock {
+  /** Timers know whole milliseconds only, as those of Node, and so come up to two early. */
+  isCoarse = false
   #nowMs = 0
   #order = 0
   readonly #wallStartMs: number
@@ -27,7 +29,9 @@ export class FakeClock implements Clock {
 
   after(delayMs: number, callback: () => void): () => void {
     const timer: Timer = {
-      dueMs: this.#nowMs + Math.max(0, delayMs),
+      dueMs: this.isCoarse
+        ? Math.floor(this.#nowMs) + Math.max(1, Math.trunc(delayMs))
+        : this.#nowMs + Math.max(0, delayMs),
       order: this.#order++,
       callback,
     }
