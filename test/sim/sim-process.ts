@@ -34,7 +34,7 @@ export class SimProcess {
 
   after(delayMs: number, callback: () => void): () => void {
     let isCancelled = false
-    const cancel = this.world.plan(delayMs, () => {
+    const cancel = this.world.plan(this.#coarse(delayMs), () => {
       this.run(() => {
         if (!isCancelled) callback()
       })
@@ -43,6 +43,13 @@ export class SimProcess {
       isCancelled = true
       cancel()
     }
+  }
+
+  /** Timers of Node know whole milliseconds only: one may come up to two before its time. */
+  #coarse(delayMs: number): number {
+    if (delayMs <= 0) return 0
+    const { nowMs } = this.world
+    return Math.floor(nowMs) + Math.max(1, Math.trunc(delayMs)) - nowMs
   }
 
   /** Something reaches the program now, or when it wakes, or never. */
