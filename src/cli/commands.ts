@@ -26,6 +26,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async (io) => (await import('./zookeeper.ts')).zookeeperCommand(io),
   },
   {
+    name: 'proxy',
+    summary: "TCP proxies that misbehave when told, with Toxiproxy's HTTP API",
+    load: async (io) => (await import('./proxy.ts')).proxyCommand(io),
+  },
+  {
     name: 'dashboard',
     summary: 'a page that shows a cluster, or a recorded run, as it lives',
     load: async (io) => (await import('./dashboard.ts')).dashboardCommand(io),

@@ -4,13 +4,14 @@
  * is on its way has arrived. A client that is held waits, unconnected, until it is released.
  */
 import type net from 'node:net'
-import type { Clock, Random } from '../../base/ports.ts'
+import type { Clock } from '../../base/ports.ts'
+import type { Dice } from './effects.ts'
 import { Link, type LinkEnds } from './link.ts'
 import { type Direction, directionOf, type Toxic } from './toxic.ts'
 
 export interface ConnectionPorts {
   readonly clock: Clock
-  readonly random: Random
+  readonly random: Dice
   /** Begins to connect to the upstream. */
   readonly dial: () => net.Socket
   /** Whether the upstream's refusal must not be seen now. */

@@ -7,6 +7,9 @@
 import type { Random } from '../../base/ports.ts'
 import type { Attributes, Toxic, ToxicType } from './toxic.ts'
 
+/** Seedable, so that a run can be had again. */
+export type Dice = Pick<Random, 'nextInt'>
+
 /** A piece of the stream and the moment at which it came, or would have come, to this place. */
 export interface Chunk {
   readonly kind: 'chunk'
@@ -59,7 +62,7 @@ export const PASS_ALL: Effect = {
   },
 }
 
-const EFFECTS: Readonly<Record<ToxicType, (attributes: Attributes, random: Random) => Effect>> = {
+const EFFECTS: Readonly<Record<ToxicType, (attributes: Attributes, random: Dice) => Effect>> = {
   latency: ({ latency = 0, jitter = 0 }, random) => new Latency(latency, jitter, random),
   bandwidth: ({ rate = 0 }) => new Bandwidth(rate),
   slow_close: ({ delay = 0 }) => new SlowClose(delay),
@@ -73,11 +76,11 @@ const EFFECTS: Readonly<Record<ToxicType, (attributes: Attributes, random: Rando
 }
 
 /** Toxicity decides once per connection, and anew when the toxic is changed. */
-export function effectOf(toxic: Toxic, random: Random): Effect {
+export function effectOf(toxic: Toxic, random: Dice): Effect {
   return isApplied(toxic, random) ? EFFECTS[toxic.type](toxic.attributes, random) : PASS_ALL
 }
 
-export function isApplied({ toxicity }: Toxic, random: Random): boolean {
+export function isApplied({ toxicity }: Toxic, random: Dice): boolean {
   const steps = 0x1_0000_0000
   return random.nextInt(steps) < toxicity * steps
 }
@@ -88,7 +91,7 @@ function passHead(place: Place, head: Chunk | Ending): void {
 }
 
 /** A whole number in [-spread, spread). */
-function shift(spread: number, random: Random): number {
+function shift(spread: number, random: Dice): number {
   const bound = Math.min(spread, LARGEST_SPREAD)
   return bound > 0 ? random.nextInt(bound * 2) - bound : 0
 }
@@ -97,11 +100,11 @@ function shift(spread: number, random: Random): number {
 class Latency implements Effect {
   readonly #latencyMs: number
   readonly #jitterMs: number
-  readonly #random: Random
+  readonly #random: Dice
   /** Delay of the piece that waits. */
   #delayMs: number | null = null
 
-  constructor(latencyMs: number, jitterMs: number, random: Random) {
+  constructor(latencyMs: number, jitterMs: number, random: Dice) {
     this.#latencyMs = latencyMs
     this.#jitterMs = jitterMs
     this.#random = random
@@ -239,12 +242,12 @@ class Slicer implements Effect {
   readonly #averageSize: number
   readonly #sizeVariation: number
   readonly #delayMs: number
-  readonly #random: Random
+  readonly #random: Dice
   /** Sizes of the slices that the piece which waits is still to be cut into, the first one last. */
   #sizes: number[] = []
   #notBeforeMs = 0
 
-  constructor(averageSize: number, sizeVariation: number, delayMs: number, random: Random) {
+  constructor(averageSize: number, sizeVariation: number, delayMs: number, random: Dice) {
     this.#averageSize = Math.max(1, averageSize)
     this.#sizeVariation = Math.max(0, sizeVariation)
     this.#delayMs = Math.max(0, delayMs)

@@ -7,9 +7,9 @@
  * A stream with a hole is never delivered: when what made the hole is taken away or misses its
  * toxicity, the connection ends. Apart from sockets, so that a fake clock decides its tests.
  */
-import type { Clock, Random } from '../../base/ports.ts'
+import type { Clock } from '../../base/ports.ts'
 import { ChunkQueue } from './chunk-queue.ts'
-import { type Effect, effectOf, PASS_ALL, type Place } from './effects.ts'
+import { type Dice, type Effect, effectOf, PASS_ALL, type Place } from './effects.ts'
 import type { Toxic } from './toxic.ts'
 
 /** What a link does to the world. */
@@ -36,7 +36,7 @@ interface Stage {
 
 export class Link {
   readonly #clock: Clock
-  readonly #random: Random
+  readonly #random: Dice
   readonly #ends: LinkEnds
   readonly #stages: Stage[] = []
   readonly #outbox = new ChunkQueue()
@@ -50,7 +50,7 @@ export class Link {
   #wakeMs: number | null = null
   #cancelTimer: (() => void) | null = null
 
-  constructor(clock: Clock, random: Random, toxics: readonly Toxic[], ends: LinkEnds) {
+  constructor(clock: Clock, random: Dice, toxics: readonly Toxic[], ends: LinkEnds) {
     this.#clock = clock
     this.#random = random
     this.#ends = ends

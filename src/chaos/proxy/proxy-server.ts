@@ -1,15 +1,16 @@
 /** Proxies with their HTTP API on a port, as Toxiproxy's server is. */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Clock, Logger, Random } from '../../base/ports.ts'
+import type { Clock, Logger } from '../../base/ports.ts'
 import { answer } from './api.ts'
+import type { Dice } from './effects.ts'
 import { ProxyCollection } from './proxy-collection.ts'
 
 export const DEFAULT_API_PORT = 8474
 
 export interface ProxyServerOptions {
   readonly clock: Clock
-  readonly random: Random
+  readonly random: Dice
   readonly log: Logger
   readonly host: string
   /** 0: any free one. */
@@ -37,9 +38,9 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
   )
   server.maxConnections = MAX_API_CONNECTIONS
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error) => reject(listenError(error, options)))
     server.listen({ host: options.host, port: options.port }, () => {
-      server.off('error', reject)
+      server.removeAllListeners('error')
       server.on('error', (error) => options.log.warn('Proxy API', error))
       resolve()
     })
@@ -55,6 +56,12 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
       await closed
     },
   }
+}
+
+function listenError(error: NodeJS.ErrnoException, { host, port }: ProxyServerOptions): Error {
+  const at = `${host}:${port}`
+  if (error.code !== 'EADDRINUSE') return new Error(`cannot listen on ${at}: ${error.message}`)
+  return new Error(`${at} is taken: stop what listens there or choose another port`)
 }
 
 async function serve(

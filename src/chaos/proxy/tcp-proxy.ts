@@ -3,16 +3,16 @@
  * down: nothing listens, all connections are closed.
  */
 import net from 'node:net'
-import type { Clock, Logger, Random } from '../../base/ports.ts'
+import type { Clock, Logger } from '../../base/ports.ts'
 import { type Address, addressText, parseAddress, resolveListen } from './addresses.ts'
 import { ApiError } from './api-error.ts'
 import { Connection } from './connection.ts'
-import { isApplied } from './effects.ts'
+import { type Dice, isApplied } from './effects.ts'
 import { changedToxic, type Direction, directionOf, newToxic, type Toxic } from './toxic.ts'
 
 export interface ProxyPorts {
   readonly clock: Clock
-  readonly random: Random
+  readonly random: Dice
   readonly log: Logger
 }
 
