@@ -61,6 +61,12 @@ const MUTATIONS: readonly Mutation[] = [
     edits: [['    version: next.partitionEpoch,\n', '    version: -1,\n']],
   },
   {
+    name: 'a controller writes without a look at the epoch in force',
+    file: 'src/controller/epoch-fence.ts',
+    edits: [['version: this.#epochZkVersion }', 'version: -1 }']],
+    flags: DENSE,
+  },
+  {
     name: 'a broker obeys controllers of older epochs',
     file: 'src/replication/leadership.ts',
     edits: [['if (controllerEpoch < this.#controllerEpoch)', 'if (controllerEpoch < 0)']],
@@ -75,6 +81,14 @@ const MUTATIONS: readonly Mutation[] = [
       ['if (update.partitionEpoch < partition.partitionEpoch) return ErrorCode.NONE', ''],
     ],
     flags: DENSE,
+  },
+  {
+    name: 'a fetcher that is woken early sleeps on',
+    file: 'src/replication/fetcher.ts',
+    edits: [
+      ['Math.ceil(wakeAtMs - nowMs)', 'wakeAtMs - nowMs'],
+      ['nextReadyMs(firedMs)', 'nextReadyMs(wakeAtMs)'],
+    ],
   },
   {
     name: 'a follower joins the ISR before it has what is committed',
