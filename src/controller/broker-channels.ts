@@ -136,7 +136,7 @@ export class BrokerChannels {
 
   /** To be called when the session is no longer in doubt. */
   onUnfenced(): void {
-    for (const channel of this.#channels.values()) channel.wake()
+    for (const channel of this.#channels.values()) channel.onUnfenced()
   }
 
   queueSizes(): Map<number, number> {
@@ -198,6 +198,10 @@ class BrokerChannel {
     this.#endSleep?.()
   }
 
+  onUnfenced(): void {
+    this.#endPause?.()
+  }
+
   /** The connection is closed, the queue discarded. */
   stop(): void {
     this.#stopped = true
@@ -211,7 +215,9 @@ class BrokerChannel {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       const hasWork = this.#queue.length > 0 || (this.#wasConnected && this.#channel === null)
-      if (!hasWork || this.#ports.isFenced()) await this.#sleep()
+      if (!hasWork) await this.#sleep()
+      // A doubt may end before anybody has told that it began.
+      else if (this.#ports.isFenced()) await this.#pause()
       else if (this.#isFlapping() || !(await this.#attempt())) await this.#pause()
     }
   }

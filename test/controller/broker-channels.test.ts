@@ -155,6 +155,18 @@ test('a fenced controller holds its requests until its session is beyond doubt',
   assert.deepEqual(peer.sent, [1])
 })
 
+test('a doubt so short that nobody tells of its end holds up nothing', async () => {
+  const peer = new Peer()
+  peer.isFenced = true
+  peer.channels.add(broker(2))
+  peer.channels.enqueue(2, request(1))
+  await peer.clock.advanceAsync(1)
+  peer.isFenced = false
+  await peer.clock.advanceAsync(1_000)
+  assert.deepEqual(peer.sent, [1])
+  assert.equal(peer.clock.pendingTimers, 0)
+})
+
 test('a broker without the listener of the controller is skipped', async () => {
   const peer = new Peer()
   peer.channels.add(broker(2, 'EXTERNAL'))
