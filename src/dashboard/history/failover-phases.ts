@@ -1,0 +1,111 @@
+/** The phases of a failover out of what was gathered about it. */
+import type { FailoverRecord } from './failover-record.ts'
+import type { HowGone, Phase, PhaseKind } from './failovers.ts'
+
+type Rest = Omit<Phase, 'kind' | 'startMs' | 'endMs'>
+
+/** An acknowledgement may be heard of a little before the election that made it possible. */
+const ACK_BEFORE_ELECTION_MS = 100
+/** Without an election a pause between acknowledgements counts from here on. */
+const OUTAGE_MS_MIN = 250
+
+/** `heard`: brokers whose logs we get. In the order of their ends. */
+export function phasesOf(record: FailoverRecord, heard: ReadonlySet<number>): Phase[] {
+  const phases: Phase[] = []
+  const add = (kind: PhaseKind, fromMs: number, toMs: number | null, rest: Rest): void => {
+    if (toMs === null) return
+    // What led to it may have been heard of later.
+    const startMs = Math.min(fromMs, toMs) - record.startMs
+    phases.push({ kind, startMs, endMs: toMs - record.startMs, ...rest })
+  }
+  const { startMs, linkDownMs, linkUpMs, brokerId, controllerGoneMs } = record
+  const lostMs = linkDownMs ?? startMs
+  const who = brokerId === null ? 'ZooKeeper' : `broker ${brokerId}`
+  add('connection-lost', startMs, linkDownMs, { text: `${who} no longer heard` })
+  if (brokerId === null) add('zookeeper-back', lostMs, linkUpMs, { text: 'ZooKeeper answers' })
+  addGone(record, heard, lostMs, add)
+  add('controller-gone', lostMs, controllerGoneMs, { text: '/controller deleted' })
+  const sinceMs = controllerGoneMs ?? lostMs
+  const { controllerNew, epochNew, backMs, gone } = record
+  add('controller-elected', sinceMs, controllerNew?.atMs ?? null, {
+    text: `broker ${controllerNew?.brokerId} is controller`,
+  })
+  add('epoch-bumped', sinceMs, epochNew?.atMs ?? null, {
+    text: `controller epoch ${epochNew?.epoch}`,
+  })
+  addElections(record, add)
+  addTold(record, add)
+  addFirstWrite(record, add)
+  add('registered-again', gone[0]?.atMs ?? lostMs, backMs, { text: `${who} registered again` })
+  add('isr-full', record.isrShrunkMs ?? startMs, record.isrFullMs, {
+    text: 'every ISR as it was before',
+  })
+  return phases.sort((a, b) => a.endMs - b.endMs)
+}
+
+type Add = (kind: PhaseKind, fromMs: number, toMs: number | null, rest: Rest) => void
+
+function addGone(
+  record: FailoverRecord,
+  heard: ReadonlySet<number>,
+  lostMs: number,
+  add: Add,
+): void {
+  const { gone } = record
+  const last = gone.at(-1)
+  if (last === undefined) return
+  const how = howGone(record, heard)
+  const names = gone.map(({ brokerId }) => brokerId).join(', ')
+  const why = {
+    'session-expired': 'session expired',
+    'proof-of-death': `proof of death by broker ${record.proof?.byBrokerId}`,
+    closed: 'session closed in order',
+    unknown: 'no log tells why',
+  }[how]
+  add('registration-gone', lostMs, last.atMs, { how, text: `/brokers/ids/${names}: ${why}` })
+}
+
+function howGone(record: FailoverRecord, heard: ReadonlySet<number>): HowGone {
+  const { proof, isOrderly, cause, brokerId } = record
+  if (proof !== null) return 'proof-of-death'
+  if (isOrderly) return 'closed'
+  if (cause.kind === 'fault' && cause.fault === 'expire-session') return 'session-expired'
+  return [...heard].some((id) => id !== brokerId) ? 'session-expired' : 'unknown'
+}
+
+function addElections({ elections, before }: FailoverRecord, add: Add): void {
+  if (elections.size === 0) return
+  const times = [...elections.values()].map(({ atMs }) => atMs)
+  const total = Math.max(elections.size, [...before.values()].filter(({ isLed }) => isLed).length)
+  const count = elections.size
+  const text = `${count} of ${total} partitions have a new leader`
+  add('partitions-elected', Math.min(...times), Math.max(...times), { count, total, text })
+}
+
+function addTold({ told, startMs }: FailoverRecord, add: Add): void {
+  if (told.size === 0) return
+  const all = [...told].sort(([a], [b]) => a - b)
+  const brokers = all.map(([brokerId, { lastMs }]) => ({ brokerId, atMs: lastMs - startMs }))
+  const firstMs = Math.min(...all.map(([, each]) => each.firstMs))
+  const lastMs = Math.max(...all.map(([, each]) => each.lastMs))
+  const text = `by their logs: ${brokers.map(({ brokerId }) => `broker ${brokerId}`).join(', ')}`
+  add('brokers-told', firstMs, lastMs, { brokers, count: brokers.length, text })
+}
+
+function addFirstWrite({ gaps, elections }: FailoverRecord, add: Add): void {
+  let first: { name: string; lastAckMs: number; firstAckMs: number } | null = null
+  const all = [...gaps]
+  const candidates = all.some(([, { isLed }]) => isLed) ? all.filter(([, gap]) => gap.isLed) : all
+  for (const [name, { lastAckMs, firstAckMs }] of candidates) {
+    if (firstAckMs === null) continue
+    const election = elections.get(name)
+    const counts =
+      election === undefined
+        ? firstAckMs - lastAckMs >= OUTAGE_MS_MIN
+        : firstAckMs >= election.atMs - ACK_BEFORE_ELECTION_MS
+    if (!counts || (first !== null && first.firstAckMs <= firstAckMs)) continue
+    first = { name, lastAckMs, firstAckMs }
+  }
+  if (first === null) return
+  add('first-write', first.lastAckMs, first.firstAckMs, { text: `acknowledged on ${first.name}` })
+}
