@@ -36,7 +36,7 @@ export interface FailoverRecord {
   linkUpMs: number | null
   proof: { readonly atMs: number; readonly byBrokerId: number } | null
   isOrderly: boolean
-  gone: { readonly atMs: number; readonly brokerId: number; isExplained: boolean }[]
+  readonly gone: { readonly atMs: number; readonly brokerId: number }[]
   backMs: number | null
   controllerGoneMs: number | null
   controllerNew: { readonly atMs: number; readonly brokerId: number } | null
