@@ -135,6 +135,12 @@ export class ChaosEngine {
     await this.endAll()
   }
 
+  /** Heals nothing, for when the cluster itself ends; nothing can be started any more. */
+  abandon(): void {
+    this.#isClosed = true
+    for (const running of [...this.#running.values()]) this.#leave(running)
+  }
+
   #enter(fault: Fault): Running {
     this.#lastId += 1
     const startedAtMs = this.#wall.now()

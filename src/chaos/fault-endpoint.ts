@@ -1,0 +1,69 @@
+/**
+ * Faults that a broker does to itself: `POST /faults` of its HTTP endpoint, which is found where the
+ * broker registered it (`jmx_port` in `/brokers/ids/N`).
+ */
+import { decodeBrokerRegistration } from '../zk/broker-znodes.ts'
+import type { ZkOperations } from '../zk/zk-client.ts'
+import { isZkError } from '../zk/zk-client.ts'
+import { brokerPath } from '../zk/znode-paths.ts'
+
+export interface FaultEndpoint {
+  readonly host: string
+  readonly port: number
+}
+
+export interface OwnFault {
+  readonly kind: 'kill' | 'terminate' | 'pause' | 'stall' | 'expire-session'
+  /** Of `pause` and `stall`. */
+  readonly forMs?: number
+}
+
+const ANSWER_TIMEOUT_MS = 10_000
+
+/** Rejects with the reason when the broker is not there or has no endpoint. */
+export async function findFaultEndpoint(
+  zk: Pick<ZkOperations, 'get'>,
+  brokerId: number,
+): Promise<FaultEndpoint> {
+  const { data } = await zk.get(brokerPath(brokerId)).catch((error: unknown) => {
+    if (isZkError(error, 'NO_NODE')) throw new Error(`broker ${brokerId} is not registered`)
+    throw error
+  })
+  const decoded = decodeBrokerRegistration(data)
+  if (decoded.kind === 'error') throw new Error(`broker ${brokerId}: ${decoded.message}`)
+  const { endpoints, jmxPort } = decoded.value
+  if (jmxPort <= 0) {
+    throw new Error(`broker ${brokerId} has no HTTP endpoint (set samsa.http.listener)`)
+  }
+  return { host: endpoints[0]?.host || '127.0.0.1', port: jmxPort }
+}
+
+/** Rejects with what the broker says when it refuses. */
+export async function postFault({ host, port }: FaultEndpoint, fault: OwnFault): Promise<void> {
+  const name = host.includes(':') ? `[${host}]` : host
+  const url = `http://${name}:${port}/faults`
+  let response: Response
+  try {
+    response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(fault),
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+    })
+  } catch (error) {
+    const { message, cause } = error as Error
+    throw new Error(`${url}: ${cause instanceof Error ? cause.message : message}`)
+  }
+  if (response.ok) return
+  const text = await response.text()
+  throw new Error(`${url}: ${errorIn(text) ?? `status ${response.status}`}`)
+}
+
+function errorIn(text: string): string | null {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown }
+    return typeof error === 'string' ? error : null
+  } catch {
+    return null
+  }
+}

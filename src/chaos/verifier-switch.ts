@@ -1,0 +1,53 @@
+/** A verifier that can be switched on and off again and again; each time is a run of its own. */
+import type { Verdict, Verifier } from './verifier.ts'
+
+export interface VerifierControl {
+  /** From the request to start until the last run has its verdict. */
+  readonly isRunning: boolean
+  /** Of the run under way or of the last one. */
+  readonly verdict: Verdict | null
+  /** Nothing when it runs. Rejects when it could not start. */
+  start(): Promise<void>
+  /** Resolves with the verdict; null when none ever ran. */
+  stop(): Promise<Verdict | null>
+}
+
+export class VerifierSwitch implements VerifierControl {
+  readonly #make: () => Verifier
+  #current: Verifier | null = null
+  #starting: Promise<void> | null = null
+
+  constructor(make: () => Verifier) {
+    this.#make = make
+  }
+
+  get isRunning(): boolean {
+    return this.#starting !== null || (this.#current?.isRunning ?? false)
+  }
+
+  get verdict(): Verdict | null {
+    return this.#current?.verdict ?? null
+  }
+
+  start(): Promise<void> {
+    if (this.#starting !== null) return this.#starting
+    if (this.isRunning) return Promise.resolve()
+    this.#starting = this.#begin()
+    return this.#starting
+  }
+
+  async stop(): Promise<Verdict | null> {
+    await this.#starting?.catch(() => {})
+    return (await this.#current?.stop()) ?? null
+  }
+
+  async #begin(): Promise<void> {
+    const verifier = this.#make()
+    try {
+      await verifier.start()
+      this.#current = verifier
+    } finally {
+      this.#starting = null
+    }
+  }
+}
