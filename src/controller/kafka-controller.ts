@@ -307,9 +307,16 @@ export class KafkaController {
     this.#put('ControllerProbe', 'Idle', () => this.#probe.watch(activeId))
   }
 
+  /**
+   * Whoever finds no controller stands for election: the one before may have gone between the event
+   * that made us look and the look, and then no other event tells.
+   */
   async #maybeResign(): Promise<void> {
     await this.#lookAtController()
     if (this.#reign !== null && this.#activeId !== this.#ports.brokerId) this.#resign()
+    if (this.#activeId === NO_CONTROLLER) {
+      this.#put('Reelect', 'ControllerChange', () => this.#elect())
+    }
   }
 
   /** `vacantSinceMs`: when it was heard that there is no controller. */

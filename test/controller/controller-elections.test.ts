@@ -60,6 +60,45 @@ test('E3: a slow candidate of an earlier round leaves no trace (KAFKA-6082)', as
   assert.equal(await cluster.text('/controller_epoch'), '9')
 })
 
+test('a controller that goes before anybody has looked at its node is replaced', async () => {
+  const cluster = await ControllerCluster.start(1)
+  const { session } = cluster.broker(1)
+  const { exists } = session
+  let isThere = true
+  session.exists = async (path, watcher) => {
+    // Its end is no event: the watch that told of the change is used up.
+    if (path === '/controller' && isThere) {
+      isThere = false
+      await cluster.operator.delete('/controller', -1)
+    }
+    return exists.call(session, path, watcher)
+  }
+  await cluster.operator.set('/controller', encodeController(2, 0), -1)
+  await cluster.settle()
+  assert.equal(isThere, false)
+  assert.deepEqual(activeIds(cluster), [1])
+  assert.equal(await cluster.text('/controller_epoch'), '2')
+})
+
+test('a candidate that lost to one that is gone already stands again', async () => {
+  const cluster = await ControllerCluster.start(1)
+  const { session } = cluster.broker(1)
+  const { multi } = session
+  let isBeaten = false
+  session.multi = async (ops) => {
+    if (!isBeaten && ops.some(({ path }) => path === '/controller')) {
+      isBeaten = true
+      await cluster.operator.set('/controller_epoch', Buffer.from('2'), -1)
+    }
+    return multi.call(session, ops)
+  }
+  await cluster.operator.delete('/controller', -1)
+  await cluster.settle()
+  assert.equal(isBeaten, true)
+  assert.deepEqual(activeIds(cluster), [1])
+  assert.equal(await cluster.text('/controller_epoch'), '3')
+})
+
 test('E4, E7: a zombie writes nothing, says nothing, resigns, spares the new node', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.createTopic('t', { 0: [2, 3] })
