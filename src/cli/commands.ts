@@ -82,6 +82,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'look into ZooKeeper: ls, get, stat, watch',
     load: async (io) => (await import('./zk.ts')).zkCommand(io),
   },
+  {
+    name: 'watch',
+    summary: 'what happens to a cluster as it happens, failovers with their phases',
+    load: async (io) => (await import('./watch.ts')).watchCommand(io),
+  },
 ]
 
 export function usage(): string {
