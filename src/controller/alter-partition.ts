@@ -110,11 +110,20 @@ function judge(
       leaderRecoveryState: request.leaderRecoveryState,
       partitionEpoch: request.partitionEpoch,
     },
-    (id) => context.isLive(id),
+    (id) => context.isLive(id) && isReplicaOrMember(partition, id),
     hasTopicIds ? ErrorCode.INELIGIBLE_REPLICA : ErrorCode.OPERATION_NOT_ATTEMPTED,
     context.epoch,
   )
   return { partition, request, verdict }
+}
+
+/**
+ * A leader that has not heard of the end of a reassignment may still be fetched from by a replica that
+ * has left. Whoever is in the ISR may stay until the controller takes it out.
+ */
+function isReplicaOrMember(partition: Partition | undefined, brokerId: number): boolean {
+  const isReplica = partition?.assignment.replicas.includes(brokerId) ?? false
+  return isReplica || (partition?.leadership?.isr.includes(brokerId) ?? false)
 }
 
 /** What a leader wants its partition to be. */
@@ -130,7 +139,7 @@ export type AlterVerdict =
 export function judgeAlteration(
   current: Leadership | null,
   asked: Alteration,
-  isLive: (brokerId: number) => boolean,
+  isEligible: (brokerId: number) => boolean,
   ineligible: ErrorCode,
   controllerEpoch: number,
 ): AlterVerdict {
@@ -154,7 +163,7 @@ export function judgeAlteration(
     const hasRecovered = current.leaderRecoveryState === LEADER_RECOVERED
     if (hasRecovered || asked.isr.length > 1) return refuse(ErrorCode.INVALID_REQUEST)
   }
-  if (!asked.isr.every(isLive)) return refuse(ineligible)
+  if (!asked.isr.every(isEligible)) return refuse(ineligible)
   return { kind: 'write', next: { ...asked, controllerEpoch } }
 }
 

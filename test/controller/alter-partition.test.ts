@@ -64,9 +64,9 @@ test('what is written carries the epoch of this controller and the expected vers
   assert.deepEqual(verdict, { kind: 'write', next: { ...base, controllerEpoch: 4 } })
 })
 
-async function clusterWithTopic() {
+async function clusterWithTopic(replicas = [2, 3, 1]) {
   const cluster = await ControllerCluster.start(3)
-  const topicId = await cluster.createTopic('t', { 0: [2, 3, 1] })
+  const topicId = await cluster.createTopic('t', { 0: replicas })
   cluster.take()
   cluster.takeWrites()
   const request = (version: number, change: object = {}, brokerEpoch?: number) =>
@@ -167,6 +167,18 @@ test('I6, H7: a broker that died or shuts down cannot join an ISR (KAFKA-14140)'
     brokerEpoch: cluster.broker(3).epoch,
   })
   assert.equal(await code(3, withDead), ErrorCode.INELIGIBLE_REPLICA)
+})
+
+test('a broker that is no replica, or not any more, cannot join an ISR', async () => {
+  const { cluster, request } = await clusterWithTopic([2, 3])
+  const newIsr = [2, 3, 1]
+  const newIsrWithEpochs = newIsr.map((brokerId) => ({ brokerId, brokerEpoch: -1 }))
+  const code = async (version: number, change: object) =>
+    (await request(version, change)).topics[0]?.partitions[0]?.errorCode
+  assert.equal(await code(3, { newIsrWithEpochs }), ErrorCode.INELIGIBLE_REPLICA)
+  assert.equal(await code(2, { newIsr }), ErrorCode.INELIGIBLE_REPLICA)
+  assert.equal(await code(1, { newIsr }), ErrorCode.OPERATION_NOT_ATTEMPTED)
+  assert.equal(await cluster.state('t', 0), '(2,0,[2,3],0)')
 })
 
 test('I9: somebody else changed the state: the loser hears it, the cache is healed', async () => {
