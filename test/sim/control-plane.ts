@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { ControlBroker } from './control-broker.ts'
+import type { FaultOptions } from './faults.ts'
 import { Operator } from './operator.ts'
 import { SimProcess } from './sim-process.ts'
 import { type Simulation, simulate } from './simulate.ts'
@@ -10,11 +11,21 @@ import { type Simulation, simulate } from './simulate.ts'
 const BROKERS = 4
 const FIRST_TOPICS = 3
 
+export interface ControlPlaneOptions {
+  readonly durationMs?: number
+  readonly faults?: Partial<FaultOptions>
+  /** Whether topics are deleted before the controller has seen them and while they are moved. */
+  readonly deletesEarly?: boolean
+}
+
 /** Throws what a checker found. */
 export async function runControlPlane(
   seed: number,
-  durationMs = 60_000,
-  deletesEarly = false,
+  {
+    durationMs = 60_000,
+    faults: faultOptions = {},
+    deletesEarly = false,
+  }: ControlPlaneOptions = {},
 ): Promise<Simulation> {
   const t = await simulate({
     seed,
@@ -33,7 +44,7 @@ export async function runControlPlane(
     for (let i = 0; i < FIRST_TOPICS; i++) {
       await t.finish(operator.createTopic(2), 'the creation of a topic')
     }
-    const faults = t.startFaults({ brokersAwayMax: 2 })
+    const faults = t.startFaults({ brokersAwayMax: 2, ...faultOptions })
     const work = operator.work()
     await t.runFor(durationMs)
     faults.heal()

@@ -32,21 +32,20 @@ const { values, positionals } = parseArgs({
     /** Milliseconds that a fault lasts, at most. */
     length: { type: 'string', default: '12000' },
     /** Brokers that may be away at one time. */
-    away: { type: 'string', default: '1' },
+    away: { type: 'string' },
   },
 })
 
 type Scenario = (seed: number, durationMs: number) => Promise<Simulation>
 
 async function scenario(name: string): Promise<Scenario> {
-  if (name === 'control-plane') return runControlPlane
   const [without, only] = [values.without.split(','), values.only.split(',')]
   const kinds = FAULT_KINDS.filter((kind) => only.includes(kind) && !without.includes(kind))
   const faults = {
     kinds,
     everyMs: Number(values.every),
     lengthMsMax: Number(values.length),
-    brokersAwayMax: Number(values.away),
+    ...(values.away === undefined ? {} : { brokersAwayMax: Number(values.away) }),
   }
   if (name === 'cluster') {
     return (seed, durationMs) => runCluster(seed, { durationMs, faults })
@@ -60,7 +59,10 @@ async function scenario(name: string): Promise<Scenario> {
     const options = { faults: { ...faults, flushes: true }, settings }
     return (seed, durationMs) => runCluster(seed, { durationMs, ...options })
   }
-  if (name === 'deletions') return (seed, durationMs) => runControlPlane(seed, durationMs, true)
+  if (name === 'control-plane' || name === 'deletions') {
+    const deletesEarly = name === 'deletions'
+    return (seed, durationMs) => runControlPlane(seed, { durationMs, faults, deletesEarly })
+  }
   throw new Error(`no scenario ${name}: cluster, moves, flush, control-plane, deletions`)
 }
 
