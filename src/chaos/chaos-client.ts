@@ -38,30 +38,31 @@ export class ChaosClient {
   }
 
   list(): Promise<FaultList> {
-    return this.#ask('GET', '/api/faults')
+    return this.ask('GET', '/api/faults')
   }
 
   start(request: FaultRequest): Promise<ActiveFault> {
-    return this.#ask('POST', '/api/faults', request)
+    return this.ask('POST', '/api/faults', request)
   }
 
   async end(id: string): Promise<void> {
-    await this.#ask('DELETE', `/api/faults/${encodeURIComponent(id)}`)
+    await this.ask('DELETE', `/api/faults/${encodeURIComponent(id)}`)
   }
 
   async endAll(): Promise<void> {
-    await this.#ask('DELETE', '/api/faults')
+    await this.ask('DELETE', '/api/faults')
   }
 
   verifier(): Promise<VerifierState> {
-    return this.#ask('GET', '/api/verifier')
+    return this.ask('GET', '/api/verifier')
   }
 
   switchVerifier(running: boolean): Promise<VerifierState> {
-    return this.#ask('POST', '/api/verifier', { running })
+    return this.ask('POST', '/api/verifier', { running })
   }
 
-  async #ask<T>(method: string, path: string, body?: object): Promise<T> {
+  /** One request; rejects with a `ChaosApiError`. */
+  async ask<T>(method: string, path: string, body?: object): Promise<T> {
     let response: Response
     try {
       response = await fetch(`${this.#url}${path}`, {

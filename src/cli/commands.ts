@@ -78,6 +78,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async (io) => (await import('./dump-log.ts')).dumpLogCommand(io),
   },
   {
+    name: 'verify',
+    summary: 'is anything lost? writes, reads, and accounts for every value',
+    load: async (io) => (await import('./verify.ts')).verifyCommand(io),
+  },
+  {
+    name: 'chaos',
+    summary: 'kill, pause, cut off: faults on a running cluster',
+    load: async (io) => (await import('./chaos.ts')).chaosCommand(io),
+  },
+  {
     name: 'zk',
     summary: 'look into ZooKeeper: ls, get, stat, watch',
     load: async (io) => (await import('./zk.ts')).zkCommand(io),
