@@ -44,6 +44,11 @@ export class ConfigService {
     return { given: this.#given, dynamic: this.#dynamic, dynamicDefault: this.#dynamicDefault }
   }
 
+  /** Whether the overrides of a topic were ever read. */
+  knows(topic: string): boolean {
+    return this.#topics.has(topic)
+  }
+
   /** What is set for a topic, as last read; empty when nothing is known. */
   overridesOf(topic: string): ReadonlyMap<string, string> {
     return this.#topics.get(topic) ?? new Map()

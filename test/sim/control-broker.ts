@@ -137,7 +137,10 @@ export class ControlBroker implements SimBroker {
         becomeLeaderOrFollower: (request: RequestOf<typeof leaderAndIsr>) => this.#become(request),
         stopReplicas: (request: RequestOf<typeof stopReplica>) => this.#stopReplicas(request),
         onPartitionsDeletedFromMetadata: () => {},
+        onTopicConfigChange: () => {},
       },
+      configs: { knows: () => true, loadTopic: () => Promise.resolve() },
+      logs: { updateConfigs: () => {} },
     } as unknown as BrokerServices
     const handlers = [
       handleAlterPartition,
