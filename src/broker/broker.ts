@@ -220,7 +220,7 @@ export class Broker {
 
     this.#phase = 'registering'
     const metadata = new MetadataCache()
-    const ownZk = { zk, clock, logger: this.#logger }
+    const ownZk = { zk, clock, logger: loggers.get('kafka.zk.KafkaZkClient') }
     const rack = config['broker.rack']
     const { httpPort } = this.#ports
     const jmx = httpPort === undefined ? {} : { jmxPort: httpPort }
@@ -268,7 +268,7 @@ export class Broker {
   async #bind(): Promise<{ sockets: ListenerSockets; bound: ListenAddress[] }> {
     const { clock, loggers, transport } = this.#ports
     const config = this.#config
-    const logger = loggers.get('kafka.network.SocketServer')
+    const logger = loggers.get('kafka.network.DataPlaneAcceptor')
     const sockets = new ListenerSockets(transport, clock, logger, {
       maxRequestBytes: config['socket.request.max.bytes'],
       connectionsMaxIdleMs: config['connections.max.idle.ms'],

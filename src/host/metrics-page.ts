@@ -6,22 +6,26 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import client from 'prom-client'
 import type { MetricFamily, MetricLabels } from '../broker/metric-families.ts'
+import { LOOP_DELAY_METRICS, LoopDelay } from './loop-delay.ts'
 
 const DIGITS = 6
 const FIRST_SAMPLES_MS = 25
+/** The timer that `prom-client` starts for what we measure ourselves never rings. */
+const NEVER_MS = 0x7fff_ffff
 
 export class MetricsPage {
   #utilization: EventLoopUtilization | undefined
+  #loopDelay: LoopDelay | null = null
 
   async render(families: readonly MetricFamily[]): Promise<string> {
-    // One registry for the process, however many brokers are in it.
-    if (client.register.getSingleMetric('nodejs_eventloop_lag_seconds') === undefined) {
-      client.collectDefaultMetrics()
-      // The delay of the loop has no values before its first samples.
+    if (this.#loopDelay === null) {
+      this.#loopDelay = new LoopDelay()
+      collectOnce()
+      // There are no values before the first samples.
       await delay(FIRST_SAMPLES_MS)
     }
-    const kafka = [...families, ...this.#idle()].map(formatFamily).join('')
-    return kafka + (await client.register.metrics())
+    const own = [...families, ...this.#idle(), ...(await this.#loopDelay.measure())]
+    return own.map(formatFamily).join('') + (await client.register.metrics())
   }
 
   /** Since the scrape before. Kafka has threads for these two; a broker here is one loop. */
@@ -40,6 +44,14 @@ export class MetricsPage {
       'kafka_network_socketserver_networkprocessoravgidle_percent',
     ].map((name) => ({ name, type: 'gauge', help, samples: [{ labels: {}, value }] }))
   }
+}
+
+/** One registry for the process, however many brokers are in it. */
+function collectOnce(): void {
+  const { register } = client
+  if (register.getSingleMetric('process_resident_memory_bytes') !== undefined) return
+  client.collectDefaultMetrics({ eventLoopMonitoringPrecision: NEVER_MS })
+  for (const name of LOOP_DELAY_METRICS) register.removeSingleMetric(name)
 }
 
 function formatFamily({ name, type, help, samples }: MetricFamily): string {
