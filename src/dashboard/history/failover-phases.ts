@@ -19,7 +19,9 @@ export function phasesOf(record: FailoverRecord, heard: ReadonlySet<number>): Ph
     phases.push({ kind, startMs, endMs: toMs - record.startMs, ...rest })
   }
   const { startMs, linkDownMs, linkUpMs, brokerId, controllerGoneMs } = record
-  const lostMs = linkDownMs ?? startMs
+  // Who leaves in order is gone before its connections are.
+  const goneMs = record.gone[0]?.atMs ?? Number.POSITIVE_INFINITY
+  const lostMs = linkDownMs !== null && linkDownMs <= goneMs ? linkDownMs : startMs
   const who = brokerId === null ? 'ZooKeeper' : `broker ${brokerId}`
   add('connection-lost', startMs, linkDownMs, { text: `${who} no longer heard` })
   if (brokerId === null) add('zookeeper-back', lostMs, linkUpMs, { text: 'ZooKeeper answers' })

@@ -17,13 +17,14 @@ export interface ZkObserverPorts {
   /** Makes a client that starts to connect at once. */
   readonly connect: () => ZkClient
   readonly logger: Logger
+  /** When ZooKeeper has not answered by then, the link is told to be down. Default 2 s. */
+  readonly firstAnswerMs?: number
 }
 
 /** Reads under way at a time. */
 const MAX_IN_FLIGHT = 200
 /** Waits for a ZooKeeper that is not there yet. */
 const FOREVER_MS = 0x7fff_ffff
-/** When it has not answered by then, the link is told to be down. */
 const FIRST_ANSWER_MS = 2_000
 
 export class ZkObserver {
@@ -63,7 +64,8 @@ export class ZkObserver {
    * Rejects only when no client can be made.
    */
   async start(): Promise<void> {
-    const cancel = this.#ports.clock.after(FIRST_ANSWER_MS, () => {
+    const { clock, firstAnswerMs = FIRST_ANSWER_MS } = this.#ports
+    const cancel = clock.after(firstAnswerMs, () => {
       if (this.#isUp === null) this.#become(false)
     })
     this.#session.onNewSession(() => this.#load())
