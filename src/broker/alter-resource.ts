@@ -13,19 +13,26 @@ export interface ConfigResource {
 
 type NextConfig = (current: ReadonlyMap<string, string>) => ReadonlyMap<string, string>
 
-/** Never rejects: what went wrong is in the answer. */
-export async function alterResource(
+/** Never rejects. */
+export function alterResource(
   services: BrokerServices,
   resource: ConfigResource,
   validateOnly: boolean,
   next: NextConfig,
 ) {
-  try {
+  return outcomeOf(resource, async () => {
     const entity = entityOf(services, resource)
     const config = next(await services.configs.read(entity))
     if (entity.type === 'topics') checkTopicConfig(resource.resourceName, config)
     else checkBrokerConfig(config, resource.resourceName === '')
     if (!validateOnly) await services.configs.write(entity, config)
+  })
+}
+
+/** Never rejects: what went wrong is in the answer. */
+export async function outcomeOf(resource: ConfigResource, change: () => Promise<void> | void) {
+  try {
+    await change()
     return answer(resource, ErrorCode.NONE, null)
   } catch (error) {
     return answer(resource, errorCodeOf(error), (error as Error).message)

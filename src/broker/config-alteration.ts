@@ -58,11 +58,8 @@ export function checkBrokerConfig(config: ReadonlyMap<string, string>, forAll: b
   }
 }
 
-/** What IncrementalAlterConfigs makes of the current overrides. Throws `ApiError`. */
-export function applyOperations(
-  current: ReadonlyMap<string, string>,
-  operations: readonly ConfigOperation[],
-): Map<string, string> {
+/** What holds for the changes of any resource. Throws `ApiError`. */
+export function checkOperations(operations: readonly ConfigOperation[]): void {
   const names = new Set(operations.map(({ name }) => name))
   if (names.size !== operations.length) {
     throw new ApiError(ErrorCode.INVALID_REQUEST, 'Error due to duplicate config keys')
@@ -72,6 +69,14 @@ export function applyOperations(
     const message = `Null value not supported for : ${nulls.map(({ name }) => name).join(',')}`
     throw new ApiError(ErrorCode.INVALID_REQUEST, message)
   }
+}
+
+/** What IncrementalAlterConfigs makes of the current overrides. Throws `ApiError`. */
+export function applyOperations(
+  current: ReadonlyMap<string, string>,
+  operations: readonly ConfigOperation[],
+): Map<string, string> {
+  checkOperations(operations)
   const next = new Map(current)
   for (const { name, operation, value } of operations) {
     if (operation === SET) next.set(name, value ?? '')

@@ -1,4 +1,5 @@
-// DescribeConfigs, v0-4: settings of topics and of this broker with where each value comes from.
+// DescribeConfigs, v0-4: settings of topics and of this broker with where each value comes from, and
+// the levels of its loggers.
 
 import { topicNameProblem } from '../../cluster/topic-names.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
@@ -6,6 +7,7 @@ import { describeConfigs } from '../../protocol/messages/describe-configs.ts'
 import type { RequestOf } from '../../protocol/types.ts'
 import { type ConfigEntry, ConfigSource } from '../config-description.ts'
 import { ApiError, errorCodeOf, handler } from '../handler.ts'
+import { describeLoggers } from '../logger-config.ts'
 import { ResourceType } from '../resource-types.ts'
 import type { BrokerServices } from '../services.ts'
 
@@ -52,12 +54,12 @@ function answer(entry: ConfigEntry, request: Request) {
     isSensitive: entry.isSensitive,
     synonyms: request.includeSynonyms ? entry.synonyms : [],
     configType: entry.type,
-    documentation: request.includeDocumentation ? entry.documentation : null,
+    documentation: request.includeDocumentation ? entry.documentation || null : null,
   }
 }
 
 async function entriesOf(
-  { configs, metadata, brokerId }: BrokerServices,
+  { configs, metadata, brokerId, logLevels }: BrokerServices,
   { resourceType, resourceName }: Resource,
 ): Promise<ConfigEntry[]> {
   if (resourceType === ResourceType.TOPIC) {
@@ -76,6 +78,9 @@ async function entriesOf(
       throw new ApiError(ErrorCode.INVALID_REQUEST, message)
     }
     return configs.describeBroker()
+  }
+  if (resourceType === ResourceType.BROKER_LOGGER && logLevels !== null) {
+    return describeLoggers(logLevels, brokerId, resourceName)
   }
   throw new ApiError(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
 }
