@@ -67,7 +67,7 @@ class Signals {
 
 function zooKeeperOf(cluster: LocalCluster): NonNullable<ClusterTarget['zookeeper']> {
   return {
-    stop: () => cluster.stopZooKeeper('SIGTERM'),
+    stop: () => cluster.stopZooKeeper('SIGKILL'),
     start: async () => {
       if (cluster.zookeeperPid <= 0) cluster.startZooKeeper()
     },

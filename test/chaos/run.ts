@@ -1,89 +1,74 @@
 /**
- * `npm run chaos`: real processes, real signals. Each fault runs in rounds under a producer with
- * acks=all; then everything acknowledged must be there once, every ISR full, every epoch only grown.
+ * `npm run chaos`: real processes, real signals. Each fault runs in rounds under the verifier; then
+ * everything acknowledged must be there once and in order, every ISR full, every epoch only grown.
  *
  *     npm run chaos -- [--only NAME] [--rounds 2]
  */
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { ChaosEngine } from '../../src/chaos/engine.ts'
+import type { FaultRequest } from '../../src/chaos/faults.ts'
+import { localTarget } from '../../src/chaos/local-target.ts'
+import { systemVerifier } from '../../src/chaos/system-verifier.ts'
+import { VERIFY_TOPIC } from '../../src/chaos/verifier.ts'
 import { connectOverTcp } from '../../src/cli/open-cluster.ts'
+import { hasPassed } from '../../src/cli/verdict-table.ts'
 import { Admin } from '../../src/client/admin.ts'
 import { ClusterClient } from '../../src/client/cluster-client.ts'
+import type { UnnumberedEvent } from '../../src/dashboard/history/events.ts'
 import { LocalCluster } from '../../src/devcluster/local-cluster.ts'
 import { systemClock } from '../../src/host/clock.ts'
-import { systemRandom } from '../../src/host/random.ts'
-import { systemTransport } from '../../src/host/tcp.ts'
-import { ZkJsClient } from '../../src/host/zk-js.ts'
+import type { HistoryVerdict, Sighting } from './epoch-history.ts'
 import { EpochObserver } from './epoch-observer.ts'
-import { Workload } from './workload.ts'
 
 const PARTITIONS = 6
 const SESSION_MS = 6_000
 const HEAL_DEADLINE_MS = 60_000
 const STEADY_MS = 2_000
+const ACKED_MIN = 100
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, rounds: { type: 'string', default: '2' } },
 })
 
-interface Scene {
-  readonly cluster: LocalCluster
-  readonly admin: Admin
-  readonly topic: string
+interface Roles {
+  readonly leader: number
+  readonly controller: number
+}
+
+const FAULTS: Readonly<Record<string, (roles: Roles) => FaultRequest[]>> = {
+  'kill leader': ({ leader }) => [kill(leader, SESSION_MS + 2_000)],
+  'kill controller': ({ controller }) => [kill(controller, SESSION_MS + 2_000)],
+  'kill both': ({ leader, controller }) =>
+    [...new Set([leader, controller])].map((id) => kill(id, SESSION_MS + 2_000)),
+  'term leader': ({ leader }) => [{ kind: 'terminate', target: leader, forMs: 1_000 }],
+  'stop and go on': ({ leader }) => [{ kind: 'pause', target: leader, forMs: SESSION_MS + 4_000 }],
+  'zookeeper restart': () => [{ kind: 'stop-zookeeper', target: 'zookeeper', forMs: 1_000 }],
+  'restart at once': ({ leader }) => [kill(leader, 100)],
+}
+
+function kill(target: number, forMs: number): FaultRequest {
+  return { kind: 'kill', target, forMs }
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-async function leaderOf({ admin, topic }: Scene): Promise<number> {
-  const [description] = await admin.describeTopics([topic])
-  return description!.partitions[0]!.leaderId
-}
-
-async function controllerOf({ admin }: Scene): Promise<number> {
-  return (await admin.describeCluster()).controllerId
-}
-
-async function bounce(
-  scene: Scene,
-  ids: readonly number[],
-  signal: NodeJS.Signals,
-  awayMs: number,
-) {
-  const different = [...new Set(ids)]
-  await Promise.all(different.map((id) => scene.cluster.signalBroker(id, signal)))
-  await pause(awayMs)
-  for (const id of different) await scene.cluster.startBroker(id)
-}
-
-const FAULTS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
-  'kill leader': async (s) => bounce(s, [await leaderOf(s)], 'SIGKILL', SESSION_MS + 2_000),
-  'kill controller': async (s) => bounce(s, [await controllerOf(s)], 'SIGKILL', SESSION_MS + 2_000),
-  'kill both': async (s) =>
-    bounce(s, [await leaderOf(s), await controllerOf(s)], 'SIGKILL', SESSION_MS + 2_000),
-  'term leader': async (s) => bounce(s, [await leaderOf(s)], 'SIGTERM', 1_000),
-  'stop and go on': async (s) => {
-    const id = await leaderOf(s)
-    await s.cluster.signalBroker(id, 'SIGSTOP')
-    await pause(SESSION_MS + 4_000)
-    await s.cluster.signalBroker(id, 'SIGCONT')
-  },
-  'zookeeper restart': async (s) => {
-    await s.cluster.stopZooKeeper('SIGKILL')
-    await pause(1_000)
-    await s.cluster.startZooKeeper()
-  },
-  'restart at once': async (s) => bounce(s, [await leaderOf(s)], 'SIGKILL', 100),
+async function rolesNow(admin: Admin): Promise<Roles> {
+  const [topic] = await admin.describeTopics([VERIFY_TOPIC])
+  const { controllerId } = await admin.describeCluster()
+  return { leader: topic!.partitions[0]!.leaderId, controller: controllerId }
 }
 
 /** Seconds until every ISR is full; null when that takes too long. */
-async function untilFull({ admin, topic }: Scene): Promise<number | null> {
+async function untilFull(admin: Admin): Promise<number | null> {
   const startMs = performance.now()
   while (performance.now() - startMs < HEAL_DEADLINE_MS) {
     try {
-      const [description] = await admin.describeTopics([topic])
-      const isFull = description!.partitions.every(({ isrNodes }) => isrNodes.length === 3)
+      const [topic] = await admin.describeTopics([VERIFY_TOPIC])
+      const isFull = topic!.partitions.every(({ isrNodes }) => isrNodes.length === 3)
       if (isFull) return Math.round((performance.now() - startMs) / 100) / 10
     } catch {
       // The broker that was asked is the one that is away.
@@ -93,79 +78,124 @@ async function untilFull({ admin, topic }: Scene): Promise<number | null> {
   return null
 }
 
-async function runFault(name: string, round: number): Promise<Record<string, unknown>> {
+async function strike(engine: ChaosEngine, admin: Admin, name: string): Promise<void> {
+  const requests = FAULTS[name]!(await rolesNow(admin))
+  await Promise.all(requests.map((request) => engine.start(request)))
+  while (engine.active.length > 0) await pause(50)
+}
+
+/** A line of the table, and whether it is good. */
+interface Round {
+  readonly row: Readonly<Record<string, unknown>>
+  readonly isGood: boolean
+}
+
+async function runRound(name: string, round: number): Promise<Round> {
   const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), 'samsa-chaos-'))
-  const overrides = [
-    'min.insync.replicas=2',
-    `zookeeper.session.timeout.ms=${SESSION_MS}`,
-    'replica.lag.time.max.ms=5000',
-  ]
   const cluster = new LocalCluster({
     brokers: 3,
     port: 17092,
     zookeeperPort: 17181,
     dataDir,
-    overrides,
+    overrides: [`zookeeper.session.timeout.ms=${SESSION_MS}`, 'replica.lag.time.max.ms=5000'],
   })
-  const connect = connectOverTcp({
-    clientId: 'chaos',
-    connectTimeoutMs: 1_000,
-    requestTimeoutMs: 5_000,
-  })
-  process.once('SIGINT', () => void cluster.stop().then(() => process.exit(1)))
+  const interrupt = () => void cluster.stop().then(() => process.exit(1))
+  process.once('SIGINT', interrupt)
   try {
     await cluster.start()
-    const client = new ClusterClient(connect, systemClock, { bootstrap: cluster.bootstrap })
-    const admin = new Admin(client)
-    const topic = 'chaos'
-    const replicationFactor = 3
-    await admin.createTopics([{ name: topic, partitions: PARTITIONS, replicationFactor }])
-    const silent = { debug() {}, info() {}, warn() {}, error() {}, isDebugEnabled: () => false }
-    const zk = new ZkJsClient(
-      { transport: systemTransport, clock: systemClock, random: systemRandom, logger: silent },
-      { connect: cluster.zookeeperAddress, sessionTimeoutMs: 20_000 },
-    )
-    const observer = new EpochObserver(zk)
-    observer.start(topic, PARTITIONS)
-    const load = new Workload(client, topic, PARTITIONS)
-    load.start()
-    await pause(STEADY_MS)
-    const scene = { cluster, admin, topic }
-    await FAULTS[name]!(scene)
-    const fullAfterS = await untilFull(scene)
-    await pause(STEADY_MS)
-    await load.stop()
-    const verdict = await load.verify()
-    await zk.close()
-    await client.close()
-    const epochs = observer.violations.length === 0 ? 'grown' : observer.violations.join('; ')
-    return {
-      fault: name,
-      round,
-      ...verdict,
-      fullAfterS,
-      controller: observer.controllerEpoch,
-      epochs,
-    }
+    return await runOn(cluster, name, round)
   } finally {
+    process.off('SIGINT', interrupt)
     await cluster.stop()
     fs.rmSync(dataDir, { recursive: true, force: true })
   }
 }
 
-const rows: Record<string, unknown>[] = []
+async function runOn(cluster: LocalCluster, name: string, round: number): Promise<Round> {
+  const timeouts = { connectTimeoutMs: 1_000, requestTimeoutMs: 5_000 }
+  const connect = connectOverTcp({ clientId: 'chaos', ...timeouts })
+  const client = new ClusterClient(connect, systemClock, { bootstrap: cluster.bootstrap })
+  const admin = new Admin(client)
+  const events: UnnumberedEvent[] = []
+  const engine = new ChaosEngine(localTarget(cluster, { zk: null }), systemClock, (event) =>
+    events.push(event),
+  )
+  const verifier = systemVerifier(cluster.bootstrap, { partitions: PARTITIONS })
+  let observer: EpochObserver | null = null
+  try {
+    await verifier.start()
+    observer = await EpochObserver.open(cluster.zookeeperAddress, VERIFY_TOPIC, PARTITIONS)
+    if (round === 1) console.log(`  the observer's ZooKeeper client is ${observer.client}`)
+    await pause(STEADY_MS)
+    await strike(engine, admin, name)
+    const fullAfterS = await untilFull(admin)
+    await pause(STEADY_MS)
+    const verdict = await verifier.stop()
+    const epochs = observer.verdict
+    const hasFailed = events.some((event) => event.kind === 'fault' && event.phase === 'failed')
+    const isGood =
+      hasPassed(verdict) &&
+      verdict.acked >= ACKED_MIN &&
+      fullAfterS !== null &&
+      epochs.violations.length === 0 &&
+      !hasFailed
+    if (!isGood) tellMore(`${name} ${round}`, observer.history, events, epochs, verdict.lastError)
+    const { acked, failed, consumed, lost, duplicated, reordered, unchecked } = verdict
+    const counts = { acked, failed, consumed, lost, duplicated, reordered, unchecked }
+    return {
+      isGood,
+      row: {
+        fault: name,
+        round,
+        ...counts,
+        longestGapMs: Math.round(verdict.longestGapMs),
+        fullAfterS,
+        controller: epochs.controllerEpoch,
+        epochs: epochs.violations.length === 0 ? 'grown' : `${epochs.violations.length} wrong`,
+        unseen: epochs.notes.length,
+      },
+    }
+  } finally {
+    await engine.close()
+    await verifier.stop()
+    await observer?.close()
+    await client.close()
+  }
+}
+
+function tellMore(
+  name: string,
+  history: readonly Sighting[],
+  events: readonly UnnumberedEvent[],
+  { violations }: HistoryVerdict,
+  lastError: string | null,
+): void {
+  const file = path.join(
+    os.tmpdir(),
+    `samsa-chaos-${name.replaceAll(' ', '-')}-${Date.now()}.jsonl`,
+  )
+  const asText = (_key: string, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)
+  const lines = [...history, ...events]
+    .sort((a, b) => a.atMs - b.atMs)
+    .map((each) => `${JSON.stringify(each, asText)}\n`)
+  fs.writeFileSync(file, lines.join(''))
+  for (const violation of violations) console.log(`  ${violation}`)
+  if (lastError !== null) console.log(`  the last write failed with ${lastError}`)
+  console.log(`  what the znodes went through: ${file}`)
+}
+
+const rounds: Round[] = []
 for (const name of Object.keys(FAULTS)) {
   if (values.only !== undefined && values.only !== name) continue
   for (let round = 1; round <= Number(values.rounds); round++) {
     console.log(`${name}, round ${round} ...`)
-    rows.push(await runFault(name, round))
+    rounds.push(await runRound(name, round))
   }
 }
-console.table(rows)
-const isBad = ({ acked, lost, duplicated, fullAfterS, epochs }: Record<string, unknown>) =>
-  Number(acked) < 100 || lost !== 0 || duplicated !== 0 || fullAfterS === null || epochs !== 'grown'
-const bad = rows.filter(isBad)
-console.log(
-  bad.length === 0 ? 'nothing acknowledged was lost' : `${bad.length} rounds are not good`,
-)
-process.exit(bad.length === 0 ? 0 : 1)
+console.table(rounds.map(({ row }) => row))
+const bad = rounds.filter(({ isGood }) => !isGood)
+const isEmpty = rounds.length === 0
+if (isEmpty) console.log(`--only is one of: ${Object.keys(FAULTS).join(', ')}`)
+else if (bad.length === 0) console.log('nothing acknowledged was lost')
+else console.log(`${bad.length} rounds are not good`)
+process.exit(isEmpty || bad.length > 0 ? 1 : 0)
