@@ -151,7 +151,7 @@ function completed({ key, name }: Api, context: RequestContext, tookMs: number):
     requestApiKey: key,
     requestApiVersion: version,
     clientId,
-    requestApiKeyName: name.toUpperCase(),
+    requestApiKeyName: name.replace(/([a-z])([A-Z])/g, '$1_$2').toUpperCase(),
   }
   const totalTimeMs = Math.round(tookMs * 1000) / 1000
   const facts = { requestHeader, connection: clientAddress, totalTimeMs, listener }
