@@ -18,6 +18,7 @@ export class EncodedHistory {
   /** By the number of the first event; only spans that are complete. */
   readonly #spans = new Map<number, Buffer>()
   #newest: Frame | null = null
+  #firstKeptSeq = 0
 
   constructor(log: EventLog) {
     this.#log = log
@@ -33,9 +34,15 @@ export class EncodedHistory {
     return (this.#log.events.at(-1)?.seq ?? -1) + 1
   }
 
+  /** From here on events are as they came; those before may be rewritten by a fold. */
+  get firstKeptSeq(): number {
+    return Math.max(this.#log.firstKeptSeq ?? 0, this.firstSeq)
+  }
+
   /** From `seq` on: one event when only one is left, else up to the end of its span. */
   frameFrom(seq: number): Frame {
     const { nextSeq } = this
+    this.#forgetFolded()
     if (seq === nextSeq - 1) return this.#single(seq)
     const start = seq - (seq % SPAN)
     const end = start + SPAN
@@ -43,7 +50,6 @@ export class EncodedHistory {
       const until = Math.min(end, nextSeq)
       return { bytes: this.#encode(seq, until), nextSeq: until }
     }
-    this.#forgetBefore(this.firstSeq)
     let bytes = this.#spans.get(start)
     if (bytes === undefined) {
       bytes = this.#encode(start, end)
@@ -65,9 +71,9 @@ export class EncodedHistory {
     return Buffer.from(JSON.stringify({ kind: 'history', events }))
   }
 
-  #forgetBefore(firstSeq: number): void {
-    for (const start of this.#spans.keys()) {
-      if (start + SPAN <= firstSeq) this.#spans.delete(start)
-    }
+  #forgetFolded(): void {
+    if (this.firstKeptSeq === this.#firstKeptSeq) return
+    this.#firstKeptSeq = this.firstKeptSeq
+    this.#spans.clear()
   }
 }

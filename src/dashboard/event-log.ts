@@ -9,6 +9,8 @@ import type { ClusterEvent } from './history/events.ts'
 export interface EventLog {
   /** Oldest first; their numbers have no holes. The oldest may be dropped over time. */
   readonly events: readonly ClusterEvent[]
+  /** Events before it were rewritten by a fold; absent: none ever is. */
+  readonly firstKeptSeq?: number
   /** Returns what ends it. */
   onEvent(listener: (event: ClusterEvent) => void): () => void
 }

@@ -28,12 +28,13 @@ export interface ViewerOptions {
 interface Viewer {
   readonly socket: WebSocket
   nextSeq: number
+  /** Of the history when it began to read. */
+  firstKeptSeq: number
   isLive: boolean
   isAlive: boolean
 }
 
-/** Of the WebSocket protocol: try again later. */
-const TRY_AGAIN = 1013
+/** Of the WebSocket protocol: what was sent is against the rules. */
 const POLICY = 1008
 
 const LIVE = Buffer.from('{"kind":"live"}')
@@ -93,15 +94,16 @@ export class Viewers {
   }
 
   #startOf(query: URLSearchParams): number {
-    const { firstSeq, nextSeq } = this.#history
+    const { firstSeq, firstKeptSeq, nextSeq } = this.#history
     const after = Number(query.get('after') ?? Number.NaN)
     const knowsIt = query.get('history') === this.#options.historyId && Number.isInteger(after)
-    if (!knowsIt || after + 1 < firstSeq || after >= nextSeq) return firstSeq
+    if (!knowsIt || after + 1 < firstKeptSeq || after >= nextSeq) return firstSeq
     return after + 1
   }
 
   #welcome(socket: WebSocket, nextSeq: number): void {
-    const viewer: Viewer = { socket, nextSeq, isLive: false, isAlive: true }
+    const firstKeptSeq = this.#history.firstKeptSeq
+    const viewer: Viewer = { socket, nextSeq, firstKeptSeq, isLive: false, isAlive: true }
     this.#viewers.add(viewer)
     socket.on('close', () => this.#viewers.delete(viewer))
     // Garbage and frames beyond the limit: `ws` closes the socket with the fitting code.
@@ -110,9 +112,13 @@ export class Viewers {
       viewer.isAlive = true
     })
     socket.on('message', () => socket.close(POLICY, 'this socket only speaks'))
+    this.#begin(viewer)
+    this.#pump(viewer)
+  }
+
+  #begin({ socket, nextSeq }: Viewer): void {
     const { historyId } = this.#options
     socket.send(JSON.stringify({ kind: 'history', historyId, nextSeq, events: [] }))
-    this.#pump(viewer)
   }
 
   /** Events of one turn of the event loop travel together. */
@@ -127,11 +133,12 @@ export class Viewers {
 
   #pump(viewer: Viewer): void {
     const { socket } = viewer
-    if (viewer.nextSeq < this.#history.firstSeq) {
-      // What it has not read is gone: it starts again when it can.
-      socket.close(TRY_AGAIN, 'too slow')
-      socket.terminate()
-      return
+    const { firstKeptSeq } = this.#history
+    if (viewer.nextSeq < firstKeptSeq && viewer.firstKeptSeq !== firstKeptSeq) {
+      // What it has not read is folded by now: it starts again.
+      viewer.nextSeq = this.#history.firstSeq
+      viewer.firstKeptSeq = firstKeptSeq
+      this.#begin(viewer)
     }
     while (socket.readyState === WebSocket.OPEN && socket.bufferedAmount < BUFFERED_LIMIT_BYTES) {
       if (viewer.nextSeq >= this.#history.nextSeq) {

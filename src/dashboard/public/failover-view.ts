@@ -1,0 +1,224 @@
+/** Failovers with their phases: a bar each on one line of time, and how long clients could not write. */
+import type { Failover, Phase, PhaseKind } from '../history/failovers.ts'
+import { byId, ElementList, find, h, setAttribute, setClass, setShown, setText } from './dom.ts'
+import { clockTime, duration, plural } from './format.ts'
+import type { Page, Shown, View } from './shown.ts'
+
+interface PhaseRow {
+  readonly key: string
+  readonly name: string
+  readonly text: string
+  /** Since the fault; null: not yet, or nobody saw it. */
+  readonly startMs: number | null
+  readonly endMs: number | null
+  readonly kind: 'fault' | 'gap' | 'phase'
+}
+
+const NAMES: Readonly<Record<PhaseKind, string>> = {
+  'connection-lost': 'Connection lost',
+  'registration-gone': 'Registration gone',
+  'controller-gone': '/controller gone',
+  'controller-elected': 'New controller',
+  'epoch-bumped': 'Controller epoch bumped',
+  'partitions-elected': 'Partitions re-elected',
+  'brokers-told': 'Brokers told',
+  'first-write': 'First write acknowledged',
+  'registered-again': 'Registered again',
+  'isr-full': 'ISR full again',
+  'zookeeper-back': 'ZooKeeper back',
+}
+/** What comes long after the failover itself would flatten its bars. */
+const RECOVERY: ReadonlySet<PhaseKind> = new Set(['registered-again', 'isr-full', 'zookeeper-back'])
+
+export class FailoverView implements View {
+  readonly #page: Page
+  readonly #list: ElementList<Failover>
+  readonly #phases: ElementList<PhaseRow, HTMLTableRowElement>
+  readonly #summary = h('div', { class: 'failover-summary' })
+  readonly #table = h('table', { class: 'phases' })
+  #shown: Shown | null = null
+  #chosen: Failover | null = null
+  #axis = { startMs: 0, endMs: 1 }
+
+  constructor(page: Page) {
+    this.#page = page
+    const list = byId('failover-list')
+    this.#list = new ElementList(
+      list,
+      ({ id }) => id,
+      (failover) => this.#makeItem(failover),
+      (item, failover) => this.#updateItem(item, failover),
+    )
+    const body = h('tbody')
+    this.#table.append(
+      h('caption', { class: 'visually-hidden' }, 'Phases of the chosen failover'),
+      body,
+    )
+    this.#phases = new ElementList(
+      body,
+      ({ key }) => key,
+      (row) => this.#makeRow(row),
+      (element, row) => this.#updateRow(element, row),
+    )
+    this.#summary.append(h('strong'), h('span'), h('span', { class: 'dim' }))
+    byId('failover-detail').append(this.#summary, this.#table)
+    list.addEventListener('keydown', (event) => this.#onKey(event))
+  }
+
+  render(shown: Shown): void {
+    this.#shown = shown
+    const happened = this.#happened(shown).reverse()
+    const { selection } = shown
+    const chosen = happened.find(({ id }) => id === selection.failover) ?? happened[0] ?? null
+    this.#chosen = chosen
+    this.#list.show(happened.slice(0, 50))
+    setText(
+      byId('failover-count'),
+      happened.length === 0 ? '' : plural(happened.length, 'failover'),
+    )
+    setShown(byId('failovers-empty'), chosen === null)
+    setShown(byId('failover-list'), chosen !== null)
+    setShown(byId('failover-detail'), chosen !== null)
+    if (chosen !== null) this.#showChosen(chosen, shown)
+  }
+
+  #happened({ store, atMs }: Shown): Failover[] {
+    return store.failovers.filter(({ startMs }) => startMs <= atMs)
+  }
+
+  #showChosen(failover: Failover, { atMs }: Shown): void {
+    const rows = rowsOf(failover, atMs - failover.startMs)
+    this.#axis = axisOf(failover, atMs - failover.startMs)
+    const [gap, title, when] = this.#summary.children
+    const { unavailableMs } = failover
+    setText(gap!, unavailableMs === null ? 'no client wrote' : duration(unavailableMs))
+    const unavailable = unavailableMs === null ? '' : 'without an acknowledged write: '
+    const failed = failover.failure === null ? '' : ` (${failover.failure})`
+    setText(title!, `${unavailable}${failover.title}${failed}`)
+    setText(when!, `at ${clockTime(failover.startMs)}${failover.isOver ? '' : ', going on'}`)
+    this.#phases.show(rows)
+  }
+
+  #makeItem({ id }: Failover): HTMLElement {
+    const item = h('div', { class: 'failover-item', role: 'option', id }, h('span'), h('small'))
+    item.addEventListener('click', () => this.#page.select({ failover: id }))
+    return item
+  }
+
+  #updateItem(item: HTMLElement, failover: Failover): void {
+    const isChosen = failover.id === this.#chosen?.id
+    setAttribute(item, 'aria-selected', String(isChosen))
+    if (isChosen) setAttribute(byId('failover-list'), 'aria-activedescendant', failover.id)
+    setText(item.querySelector('span')!, failover.title)
+    const { unavailableMs } = failover
+    const gap = unavailableMs === null ? '' : ` · ${duration(unavailableMs)} without writes`
+    setText(item.querySelector('small')!, `${clockTime(failover.startMs)}${gap}`)
+  }
+
+  #makeRow({ kind }: PhaseRow): HTMLTableRowElement {
+    const barClass = kind === 'gap' ? 'bar gap' : kind === 'fault' ? 'bar fault' : 'bar'
+    const bar = h('div', { class: barClass })
+    const row = h(
+      'tr',
+      { title: 'Show the cluster at the end of this phase' },
+      h('th', { scope: 'row' }, h('span'), h('small')),
+      h('td', { class: 'bar-cell' }, h('div', { class: 'track' }, bar)),
+      h('td', { class: 'ms' }),
+      h('td', { class: 'ms dim' }),
+    )
+    row.addEventListener('click', () => {
+      const endMs = Number(row.dataset.endMs)
+      if (this.#chosen !== null && !Number.isNaN(endMs)) {
+        this.#page.seekToTime(this.#chosen.startMs + Math.max(0, endMs))
+      }
+    })
+    return row
+  }
+
+  #updateRow(element: HTMLTableRowElement, row: PhaseRow): void {
+    const { name, text, startMs, endMs, kind } = row
+    const [head, barCell, took, at] = element.children
+    setText(head!.children[0]!, name)
+    setText(head!.children[1]!, text)
+    setAttribute(head!, 'title', text)
+    const isMissing = endMs === null || startMs === null
+    setClass(element, isMissing ? 'missing' : '')
+    setAttribute(element, 'data-end-ms', endMs)
+    const bar = find(barCell!, '.bar', HTMLElement)
+    setShown(bar, !isMissing)
+    if (isMissing) {
+      setText(took!, '–')
+      setText(at!, '')
+      return
+    }
+    const { startMs: from, endMs: to } = this.#axis
+    const share = (ms: number): number => Math.min(1, Math.max(0, (ms - from) / (to - from)))
+    bar.style.left = `${(share(startMs) * 99).toFixed(2)}%`
+    bar.style.width = `${((share(endMs) - share(startMs)) * 99).toFixed(2)}%`
+    setText(took!, kind === 'fault' ? '' : duration(endMs - startMs))
+    setText(at!, kind === 'gap' ? '' : `+${duration(Math.max(0, endMs))}`)
+    setAttribute(at!, 'title', 'done so long after the fault')
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }[event.key]
+    if (step === undefined || this.#shown === null) return
+    event.preventDefault()
+    event.stopPropagation()
+    const all = this.#happened(this.#shown).reverse()
+    const at = all.findIndex(({ id }) => id === this.#chosen?.id)
+    const next = all[Math.min(all.length - 1, Math.max(0, at + step))]
+    if (next !== undefined) this.#page.select({ failover: next.id })
+  }
+}
+
+/** `untilMs`: the shown moment since the fault; what ended later has not happened yet. */
+function rowsOf(failover: Failover, untilMs: number): PhaseRow[] {
+  const rows: PhaseRow[] = [
+    { key: 'fault', name: 'Fault', text: failover.title, startMs: 0, endMs: 0, kind: 'fault' },
+  ]
+  for (const { kind, startMs, endMs, text } of failover.phases) {
+    const hasEnded = endMs <= untilMs
+    rows.push({
+      key: kind,
+      name: NAMES[kind],
+      text: hasEnded ? text : 'not yet at the shown moment',
+      startMs: hasEnded ? startMs : null,
+      endMs: hasEnded ? endMs : null,
+      kind: 'phase',
+    })
+  }
+  const worst = worstOutage(failover)
+  if (worst !== null) {
+    const hasEnded = worst.firstAckMs !== null && worst.firstAckMs <= untilMs
+    rows.push({
+      key: 'gap',
+      name: 'Clients could not write',
+      text: `${worst.topic}-${worst.partition}, the longest of ${plural(failover.outages.length, 'partition')}`,
+      startMs: worst.lastAckMs,
+      endMs: hasEnded ? worst.firstAckMs : untilMs,
+      kind: 'gap',
+    })
+  }
+  return rows
+}
+
+function worstOutage({ outages }: Failover): Failover['outages'][number] | null {
+  const length = (each: Failover['outages'][number]): number =>
+    each.gapMs ?? Number.POSITIVE_INFINITY
+  return outages.reduce<Failover['outages'][number] | null>(
+    (worst, each) => (worst === null || length(each) > length(worst) ? each : worst),
+    null,
+  )
+}
+
+/** From before the fault to the end of the failover proper. */
+function axisOf(failover: Failover, untilMs: number): { startMs: number; endMs: number } {
+  const proper = failover.phases.filter(({ kind }: Phase) => !RECOVERY.has(kind))
+  const phases = proper.length > 0 ? proper : failover.phases
+  const worst = worstOutage(failover)
+  const ends = [...phases.map(({ endMs }) => endMs), worst?.firstAckMs ?? 0]
+  const endMs = Math.max(1, ...(worst?.firstAckMs === null ? [...ends, untilMs] : ends))
+  const startMs = Math.min(0, worst?.lastAckMs ?? 0)
+  return { startMs, endMs: endMs + (endMs - startMs) * 0.02 }
+}

@@ -1,0 +1,78 @@
+/** The cluster in one line, and how the page hears of it. */
+import type { ConnectionState } from './connection.ts'
+import { byId, setAttribute, setClass, setText } from './dom.ts'
+import { count } from './format.ts'
+import { epochClass } from './palette.ts'
+import type { Shown, View } from './shown.ts'
+
+export class HeaderView implements View {
+  readonly #link = byId('link')
+  readonly #linkText = byId('link-text')
+  #connection: ConnectionState = { kind: 'connecting' }
+
+  setConnection(state: ConnectionState): void {
+    this.#connection = state
+  }
+
+  render(shown: Shown): void {
+    this.#showLink(shown)
+    const { cluster } = shown
+    this.#showController(shown)
+    const registered = cluster.brokers.filter((each) => each.isRegistered).length
+    setText(byId('fact-brokers'), `${registered} of ${cluster.brokers.length}`)
+    const partitions = cluster.partitions.length
+    setText(
+      byId('fact-partitions'),
+      `${count(partitions)} in ${count(cluster.topics.length)} topics`,
+    )
+    showProblem('fact-offline', cluster.offline)
+    showProblem('fact-under-min', cluster.underMinIsr)
+    showProblem('fact-under-replicated', cluster.underReplicated)
+    setText(byId('fact-skewed'), count(cluster.skewed))
+  }
+
+  #showController({ cluster }: Shown): void {
+    const fact = byId('fact-controller')
+    const { controllerId, controllerEpoch } = cluster
+    let badge = fact.querySelector('.badge')
+    if (badge === null) {
+      fact.textContent = ''
+      badge = document.createElement('span')
+      fact.append(badge)
+    }
+    setClass(badge, `badge ${epochClass(controllerId === null ? null : controllerEpoch)}`)
+    const epoch = controllerEpoch === null ? '' : ` · epoch ${controllerEpoch}`
+    setText(badge, controllerId === null ? 'none' : `broker ${controllerId}${epoch}`)
+  }
+
+  #showLink(shown: Shown): void {
+    setAttribute(this.#link, 'data-state', shown.mode === 'live' ? this.#connection.kind : 'held')
+    setText(this.#linkText, this.#words(shown))
+  }
+
+  #words({ mode, isFile }: Shown): string {
+    const state = this.#connection
+    const line = isFile ? 'Recorded run' : mode === 'live' ? '' : 'In the past'
+    const moving = mode === 'playing' ? ', playing' : mode === 'held' ? ', held' : ''
+    switch (state.kind) {
+      case 'off':
+        return `Recorded run${moving}`
+      case 'live':
+        return line === '' ? 'Live' : `${line}${moving}`
+      case 'connecting':
+        return 'Connecting'
+      case 'loading':
+        return 'Loading'
+      case 'waiting': {
+        const seconds = Math.max(0, Math.ceil((state.untilMs - Date.now()) / 1000))
+        return `Server gone; again in ${seconds} s`
+      }
+    }
+  }
+}
+
+function showProblem(id: string, value: number): void {
+  const fact = byId(id)
+  setText(fact, count(value))
+  setAttribute(fact.parentElement!, 'data-problem', value > 0 ? 'on' : '')
+}
