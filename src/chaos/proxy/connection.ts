@@ -43,7 +43,8 @@ export class Connection {
     }
     this.#links = { upstream: link('upstream'), downstream: link('downstream') }
     this.#wire(client, 'upstream')
-    if (!held) this.#dial()
+    if (held) this.#links.upstream.hold()
+    else this.#dial()
     this.#links.upstream.resume()
     this.#links.downstream.resume()
   }
@@ -66,7 +67,7 @@ export class Connection {
     if (this.#isRefused) reset(this.#client)
     else if (this.#upstream === null) {
       this.#dial()
-      this.#links.upstream.resume()
+      this.#links.upstream.release()
     }
   }
 

@@ -45,6 +45,8 @@ export class Link {
   #isClosed = false
   #hasMoved = false
   #isFlowing = true
+  /** Nothing moves yet; what comes waits where it came. */
+  #isHeld = false
   #isSourceEnded = false
   #isEnded = false
   #wakeMs: number | null = null
@@ -69,7 +71,8 @@ export class Link {
 
   push(data: Buffer): void {
     if (this.#isEnded || this.#isSourceEnded || this.#isClosed) return
-    if (this.#stages.length === 0 && this.#outbox.bytes === 0 && this.#ends.hasRoom) {
+    const isClear = this.#stages.length === 0 && this.#outbox.bytes === 0 && !this.#isHeld
+    if (isClear && this.#ends.hasRoom) {
       this.#ends.write(data)
       return
     }
@@ -87,6 +90,10 @@ export class Link {
   /** Moves on what can be moved on; to be called when `hasRoom` has become true. */
   resume(): void {
     if (this.#isEnded) return
+    if (this.#isHeld) {
+      this.#updateFlow()
+      return
+    }
     const nowMs = this.#clock.monotonicMs()
     let wakeMs: number | null
     do {
@@ -103,6 +110,16 @@ export class Link {
     if (this.#isEnded) return
     this.#wakeAt(wakeMs)
     this.#updateFlow()
+  }
+
+  /** Nothing moves until `release`. */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  release(): void {
+    this.#isHeld = false
+    this.resume()
   }
 
   /** At the end of the chain. */
