@@ -10,6 +10,7 @@ import { IsrJoins } from './checkers/isr-joins.ts'
 import { KnownEpochs } from './checkers/known-epochs.ts'
 import { LeaderEpochs } from './checkers/leader-epochs.ts'
 import { complaints, leftovers } from './checkers/liveness.ts'
+import { metadataComplaints } from './checkers/metadata-agreement.ts'
 import { OneOffsetOneValue } from './checkers/one-offset-one-value.ts'
 import { ZnodeShapes } from './checkers/znode-shapes.ts'
 import { ZnodeHistory } from './history.ts'
@@ -284,4 +285,21 @@ test('I10: what is still wrong is named', () => {
   feeder.put('/admin/reassign_partitions', '')
   assert.ok(look().endsWith('t is still to be deleted; a reassignment is still asked for'))
   assert.deepEqual(leftovers(feeder.history, ['u']), ['t is still there'])
+})
+
+test('I10: a broker that tells its clients something else than ZooKeeper', () => {
+  const feeder = new Feeder({})
+  feeder.put('/brokers/ids/0', '{}')
+  feeder.put('/controller', '{"brokerid":0}')
+  feeder.put('/brokers/topics/t', '{"partitions":{"0":[0,1]}}')
+  feeder.state({ leader: 0, leaderEpoch: 3, isr: [1, 0] })
+  const partition = { partitionIndex: 0, leaderId: 0, leaderEpoch: 3, isrNodes: [0, 1] }
+  const look = (change: object, brokers = [{ nodeId: 0 }]) => {
+    const topics = [{ name: 't', partitions: [{ ...partition, ...change }] }]
+    return metadataComplaints(feeder.history, 7, { brokers, controllerId: 0, topics })
+  }
+  assert.deepEqual(look({}), [])
+  assert.deepEqual(look({ leaderEpoch: 2 }), ['broker 7 tells leader epoch of t-0 2, it is 3'])
+  assert.deepEqual(look({ isrNodes: [0] }), ['broker 7 tells ISR of t-0 0, it is 0,1'])
+  assert.deepEqual(look({}, []), ['broker 7 tells brokers , it is 0'])
 })

@@ -1,14 +1,20 @@
 /** A client of the simulated cluster on a host of its own: our own client over simulated sockets. */
 
+import type { Transport } from '../../src/base/ports.ts'
 import { Admin } from '../../src/client/admin.ts'
 import { ClusterClient } from '../../src/client/cluster-client.ts'
 import { KafkaError } from '../../src/client/kafka-error.ts'
 import { PartitionClient } from '../../src/client/partition-client.ts'
 import { ClientChannel } from '../../src/network/client-channel.ts'
+import { metadata } from '../../src/protocol/messages/metadata.ts'
+import type { MetadataTold } from './checkers/metadata-agreement.ts'
 import type { SimNetwork } from './network.ts'
 import type { FetchSeen, Operations, Partition } from './operations.ts'
+import { BROKER_PORT, hostOf } from './sim-broker.ts'
 import { SimProcess } from './sim-process.ts'
 import { readTinyBatches, tinyBatch } from './tiny-batch.ts'
+
+const METADATA_VERSION = 12
 
 export interface SimClientOptions {
   readonly name: string
@@ -22,11 +28,13 @@ export class SimClient {
   readonly #cluster: ClusterClient
   readonly #partitions: PartitionClient
   readonly #operations: Operations
+  readonly #transport: Transport
 
   constructor(network: SimNetwork, operations: Operations, options: SimClientOptions) {
     this.process = new SimProcess(network.world, options.name)
     this.#operations = operations
     const transport = network.transportOf(this.process)
+    this.#transport = transport
     const { clock } = this.process
     this.#cluster = new ClusterClient(
       ({ host, port }) =>
@@ -74,6 +82,26 @@ export class SimClient {
       return seen
     } catch {
       this.#partitions.forget(topic, partition)
+      return null
+    }
+  }
+
+  /** What this broker, and no other, tells of the cluster; null when it does not answer. */
+  async metadataOf(brokerId: number): Promise<MetadataTold | null> {
+    try {
+      const channel = await ClientChannel.connect(this.#transport, this.process.clock, {
+        host: hostOf(brokerId),
+        port: BROKER_PORT,
+        clientId: 'asker',
+        connectTimeoutMs: 1000,
+        requestTimeoutMs: 5000,
+      })
+      try {
+        return await channel.send(metadata, METADATA_VERSION, { topics: null })
+      } finally {
+        channel.close()
+      }
+    } catch {
       return null
     }
   }

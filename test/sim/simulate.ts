@@ -19,6 +19,7 @@ import { IsrJoins } from './checkers/isr-joins.ts'
 import { KnownEpochs } from './checkers/known-epochs.ts'
 import { LeaderEpochs } from './checkers/leader-epochs.ts'
 import { complaints, leftovers } from './checkers/liveness.ts'
+import { metadataComplaints } from './checkers/metadata-agreement.ts'
 import { OneOffsetOneValue } from './checkers/one-offset-one-value.ts'
 import { parseState } from './checkers/partition-state.ts'
 import { ZnodeShapes } from './checkers/znode-shapes.ts'
@@ -75,6 +76,7 @@ const HEAL_MS_MAX = 60_000
 const SETTLE_MS_MAX = 30_000
 const CALL_MS_MAX = 30_000
 const POLL_MS = 50
+const METADATA_POLL_MS = 500
 /** Of the history, with a failure. */
 const LINES_SHOWN = 80
 
@@ -288,6 +290,7 @@ export class Simulation {
         const [first, ...others] = this.#logsOf(at).values()
         return others.every((log) => first?.equals(log))
       })
+    await this.#explain(() => this.#untilMetadataAgrees())
     await this.#explain(async () => {
       // Should they not agree in time, the checkers say how.
       await this.#poll(logsAgree, SETTLE_MS_MAX)
@@ -301,6 +304,27 @@ export class Simulation {
       const state: FinalState = { partitions: this.#partitions, served, logs }
       for (const checker of this.#checkers) checker.atEnd?.(state)
     })
+  }
+
+  async #untilMetadataAgrees(): Promise<void> {
+    const look = async () => {
+      const { history } = this.zookeeper
+      const live = this.cluster.brokerIds.filter((id) => this.cluster.isRunning(id))
+      const told = await Promise.all(live.map((id) => this.#admin.metadataOf(id)))
+      return live.flatMap((id, at) => {
+        const answer = told[at]
+        return answer ? metadataComplaints(history, id, answer) : [`broker ${id} does not answer`]
+      })
+    }
+    for (
+      const untilMs = this.world.nowMs + SETTLE_MS_MAX;
+      ;
+      await this.world.runFor(METADATA_POLL_MS)
+    ) {
+      const found = await this.world.settle(look(), CALL_MS_MAX, 'metadata of all brokers')
+      if (found.length === 0) return
+      if (this.world.nowMs >= untilMs) throw new Violation('I10', found.join('; '))
+    }
   }
 
   close(): void {
