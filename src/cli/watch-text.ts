@@ -66,8 +66,9 @@ function znodeText(event: ZnodeEvent): string {
   if (change === 'deleted') return `- ${path}${by}`
   if (change === 'created') return `+ ${path}  ${data ?? ''}${by}`
   const diff = dataDiff(bytesOf(before), bytesOf(data))
-  const what = diff.length === 0 ? `version ${version}, same data` : diff.join(', ')
-  return `~ ${path}  ${what}${by}`
+  const isWhole = diff[0] === `- ${before}` && diff[1] === `+ ${data}`
+  const changes = isWhole ? `${before} -> ${data}` : diff.join(', ')
+  return `~ ${path}  ${diff.length === 0 ? `version ${version}, same data` : changes}${by}`
 }
 
 function bytesOf(text: string | null): Buffer | null {
@@ -146,7 +147,11 @@ export function phaseLine({ kind, startMs, endMs, text }: Phase, scaleMs: number
 
 /** What became known after the block. */
 export function latePhaseLine({ title }: Failover, phase: Phase): string {
-  return `   ${title}: ${PHASE_NAMES[phase.kind]} after ${msText(phase.endMs).trim()} (${phase.text})`
+  return `━━ ${title}: ${PHASE_NAMES[phase.kind]} after ${msText(phase.endMs).trim()} (${phase.text})`
+}
+
+export function lateOutageLine(failover: Failover): string {
+  return `━━ ${failover.title}: ${outageText(failover)}`
 }
 
 function bar(startMs: number, endMs: number, scaleMs: number): string {
@@ -163,9 +168,16 @@ export function msText(ms: number): string {
   return `${ms.toFixed(ms < 100 ? 1 : 0)} ms`
 }
 
-function outageLines({ unavailableMs, outages }: Failover): string[] {
-  if (unavailableMs === null) return []
-  const worst = outages.reduce((a, b) => ((b.gapMs ?? 0) > (a.gapMs ?? 0) ? b : a))
+function outageLines(failover: Failover): string[] {
+  const text = outageText(failover)
+  return text === null ? [] : [`   ${text}`]
+}
+
+/** Null when nobody wrote. */
+export function outageText({ unavailableMs, outages }: Failover): string | null {
+  if (unavailableMs === null) return null
+  const worst = outages.reduce((a, b) => (b.gapMs > a.gapMs ? b : a))
   const where = `${worst.topic}-${worst.partition}, where the broker was ${worst.role}`
-  return [`   clients could not write for up to ${msText(unavailableMs).trim()} (${where})`]
+  const time = `${worst.firstAckMs === null ? 'more than' : 'up to'} ${msText(unavailableMs).trim()}`
+  return `clients could not write for ${time} (${where})`
 }

@@ -10,7 +10,7 @@ import {
   type Failover,
   failoversOf,
 } from '../dashboard/history/failovers.ts'
-import { eventLine, failoverBlock, latePhaseLine } from './watch-text.ts'
+import { eventLine, failoverBlock, lateOutageLine, latePhaseLine } from './watch-text.ts'
 
 /** So long nothing may be added to a failover before it is shown. */
 const QUIET_MS = 1_000
@@ -19,12 +19,14 @@ interface Shown {
   /** Of the newest thing that was in it. */
   readonly lastMs: number
   readonly phases: ReadonlySet<string>
+  readonly unavailableMs: number
 }
 
 export class WatchView {
   readonly #fold = createFailovers()
   readonly #shown = new Map<number, Shown>()
   #isSummed = false
+  #lastVerdict = ''
 
   /** The lines to print. */
   onEvent(event: ClusterEvent): string[] {
@@ -33,9 +35,19 @@ export class WatchView {
     const isFound = event.kind === 'znode' && event.change === 'found'
     // A history begins with what is there.
     if (isFound && !this.#isSummed) return lines
-    const line = eventLine(event)
+    const line = this.#isWorthALine(event) ? eventLine(event) : null
     if (line !== null) lines.push(line)
     return lines
+  }
+
+  /** A verdict comes every second: it is news when something went wrong, or when it is the last. */
+  #isWorthALine(event: ClusterEvent): boolean {
+    if (event.kind !== 'verdict') return true
+    const { lost, duplicated, reordered, isRunning } = event
+    const verdict = [lost, duplicated, reordered, isRunning].join()
+    if (verdict === this.#lastVerdict) return false
+    this.#lastVerdict = verdict
+    return true
   }
 
   /** The failovers that have become quiet by now. */
@@ -52,7 +64,7 @@ export class WatchView {
   summary(): string {
     this.#isSummed = true
     for (const { seq, lastMs } of this.#fold.records) {
-      this.#shown.set(seq, { lastMs, phases: new Set() })
+      this.#shown.set(seq, { lastMs, phases: new Set(), unavailableMs: 0 })
     }
     return summaryOf(this.#fold.model)
   }
@@ -68,16 +80,19 @@ export class WatchView {
       const failover = failovers[records.indexOf(record)]!
       const shown = this.#shown.get(record.seq)
       const phases = new Set<string>(failover.phases.map(({ kind }) => kind))
-      this.#shown.set(record.seq, { lastMs: record.lastMs, phases })
+      const unavailableMs = failover.unavailableMs ?? 0
+      this.#shown.set(record.seq, { lastMs: record.lastMs, phases, unavailableMs })
       return shown === undefined ? failoverBlock(failover) : lateLines(failover, shown)
     })
   }
 }
 
-function lateLines(failover: Failover, { phases }: Shown): string[] {
-  return failover.phases
+function lateLines(failover: Failover, { phases, unavailableMs }: Shown): string[] {
+  const lines = failover.phases
     .filter(({ kind }) => !phases.has(kind))
     .map((phase) => latePhaseLine(failover, phase))
+  const isLonger = (failover.unavailableMs ?? 0) > unavailableMs
+  return isLonger ? [...lines, lateOutageLine(failover)] : lines
 }
 
 function summaryOf(model: ClusterModel): string {

@@ -66,8 +66,8 @@ const LOSES_SESSION: ReadonlySet<FaultKind> = new Set([
   'expire-session',
 ])
 const LONGEST_MS = 600_000
-/** A gap in the writes that begins later has another reason. */
-const GAP_BEGINS_MS = 2_000
+/** A gap in the writes that begins so much after the last thing that happened has other reasons. */
+const GAP_BEGINS_MS = 250
 const TOLD_AFTER_MS = 2_000
 
 export function createFold(): FailoverFold {
@@ -413,38 +413,34 @@ function isSoon(record: FailoverRecord, brokerId: number, atMs: number): boolean
 
 // ── writes ──
 
-function onWrites(fold: FailoverFold, { topic, partitions }: WritesEvent): void {
+function onWrites(fold: FailoverFold, { topic, partitions, atMs }: WritesEvent): void {
   for (const { partition, acked, longestGapMs } of partitions) {
     const lastAckMs = fold.model.writes.get(topic)?.get(partition)?.lastAckAtMs ?? 0
     if (lastAckMs === 0) continue
     const firstAckMs = acked > 0 ? lastAckMs + longestGapMs : null
+    const untilMs = firstAckMs ?? atMs
     const name = partitionName(topic, partition)
     for (const record of openRecords(fold)) {
       const was = record.before.get(name)
-      if (was === undefined || !isOfRecord(record, lastAckMs, firstAckMs)) continue
+      if (was === undefined || !isOfRecord(record, lastAckMs, untilMs)) continue
       const old = record.gaps.get(name)
-      if (old !== undefined && lengthOf(old) >= lengthOf({ lastAckMs, firstAckMs })) continue
+      if (old !== undefined && old.untilMs - old.lastAckMs > untilMs - lastAckMs) continue
       const { isLed } = was
-      record.gaps.set(name, { topic, partition, isLed, lastAckMs, firstAckMs })
+      record.gaps.set(name, { topic, partition, isLed, lastAckMs, firstAckMs, untilMs })
       if (firstAckMs !== null) mark(record, firstAckMs)
     }
   }
 }
 
-function isOfRecord(record: FailoverRecord, lastAckMs: number, firstAckMs: number | null): boolean {
+function isOfRecord(record: FailoverRecord, lastAckMs: number, untilMs: number): boolean {
   const elections = [...record.elections.values()].map(({ atMs }) => atMs)
   const turmoilMs = Math.max(
     record.startMs,
     record.linkDownMs ?? 0,
     record.gone.at(-1)?.atMs ?? 0,
+    record.controllerNew?.atMs ?? 0,
     record.isrShrunkMs ?? 0,
     ...elections,
   )
-  const isAfter = firstAckMs === null || firstAckMs > record.startMs
-  return isAfter && lastAckMs <= turmoilMs + GAP_BEGINS_MS
-}
-
-/** One that has not ended yet is shorter than all that have. */
-function lengthOf(gap: { readonly lastAckMs: number; readonly firstAckMs: number | null }): number {
-  return gap.firstAckMs === null ? -1 : gap.firstAckMs - gap.lastAckMs
+  return untilMs > record.startMs && lastAckMs <= turmoilMs + GAP_BEGINS_MS
 }

@@ -59,8 +59,9 @@ export interface WriteGap {
   readonly partition: number
   readonly isLed: boolean
   readonly lastAckMs: number
-  /** Null: there was none yet. */
+  /** Null: there was none yet, as of `untilMs`. */
   readonly firstAckMs: number | null
+  readonly untilMs: number
 }
 
 export function partitionName(topic: string, partition: number): string {

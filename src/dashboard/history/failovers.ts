@@ -53,7 +53,8 @@ export interface PartitionOutage {
   readonly lastAckMs: number
   /** Null: none yet. */
   readonly firstAckMs: number | null
-  readonly gapMs: number | null
+  /** Between the two; while there is none yet, so far. */
+  readonly gapMs: number
 }
 
 export interface Failover {
@@ -71,7 +72,7 @@ export interface Failover {
   readonly failure: string | null
   /** In the order of their ends. */
   readonly phases: readonly Phase[]
-  /** Longest time without acknowledgement of one partition; null when nobody wrote. */
+  /** Longest time without acknowledgement of one partition, so far; null when nobody wrote. */
   readonly unavailableMs: number | null
   /** By topic and partition. */
   readonly outages: readonly PartitionOutage[]
@@ -105,7 +106,7 @@ export function failoversOf({ records, model }: FailoverFold): Failover[] {
 function failoverOf(record: FailoverRecord, heard: ReadonlySet<number>): Failover {
   const phases = phasesOf(record, heard)
   const outages = outagesOf(record)
-  const gaps = outages.flatMap(({ gapMs }) => gapMs ?? [])
+  const gaps = outages.map(({ gapMs }) => gapMs)
   return {
     id: `failover-${record.seq}`,
     cause: record.cause,
@@ -124,13 +125,13 @@ function failoverOf(record: FailoverRecord, heard: ReadonlySet<number>): Failove
 
 function outagesOf({ gaps, startMs }: FailoverRecord): PartitionOutage[] {
   const outages = [...gaps.values()].map(
-    ({ topic, partition, isLed, lastAckMs, firstAckMs }): PartitionOutage => ({
+    ({ topic, partition, isLed, lastAckMs, firstAckMs, untilMs }): PartitionOutage => ({
       topic,
       partition,
       role: isLed ? 'leader' : 'follower',
       lastAckMs: lastAckMs - startMs,
       firstAckMs: firstAckMs === null ? null : firstAckMs - startMs,
-      gapMs: firstAckMs === null ? null : firstAckMs - lastAckMs,
+      gapMs: untilMs - lastAckMs,
     }),
   )
   return outages.sort((a, b) =>
