@@ -60,6 +60,9 @@ nodejs_eventloop_lag_seconds
 nodejs_eventloop_lag_p99_seconds
 process_resident_memory_bytes
 failover_phase_seconds{phase="controller_elected"}
+failover_phase_seconds{phase="context_loaded"}
+failover_phase_seconds{phase="leaders_elected"}
+failover_phase_seconds{phase="brokers_told"}
 zk_last_heard_seconds
 `
 const DOCS = path.join(import.meta.dirname, '../../docs')
