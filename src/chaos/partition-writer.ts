@@ -3,9 +3,10 @@
  * failed is never tried again, so whatever is in the log twice was put there by the cluster.
  */
 import type { Clock } from '../base/ports.ts'
-import type { PartitionClient } from '../client/partition-client.ts'
+import type { PartitionClient, ProduceResult } from '../client/partition-client.ts'
 import { buildBatch } from '../records/builder.ts'
 import { GapMeter } from './gap-meter.ts'
+import type { LeaderScout } from './leader-scout.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
 import { StopSignal } from './stop-signal.ts'
 
@@ -16,6 +17,7 @@ export interface WriterOptions {
   readonly intervalMs: number
   /** How long a leader may wait for its followers. */
   readonly timeoutMs: number
+  readonly scout: LeaderScout
   readonly toValue: (number: number) => string
   /** After an acknowledgement; `wasFailing` when the value before it failed. */
   readonly onAck: (wasFailing: boolean) => void
@@ -82,11 +84,11 @@ export class PartitionWriter {
   }
 
   async #writeOne(): Promise<void> {
-    const { topic, partition, timeoutMs, toValue, onAck } = this.#options
+    const { toValue, onAck } = this.#options
     const value = toValue(this.#ledger.send())
     const batch = buildBatch([{ value, timestamp: Math.floor(this.#clock.wallMs()) }])
     try {
-      const { baseOffset } = await this.#client.produce(topic, partition, [batch], { timeoutMs })
+      const { baseOffset } = await this.#produce(batch)
       this.#ledger.ack(baseOffset)
     } catch (error) {
       this.#ledger.fail()
@@ -100,5 +102,23 @@ export class PartitionWriter {
     this.#lastAckAtMs = this.#clock.wallMs()
     this.gaps.ack(this.#clock.monotonicMs())
     onAck(wasFailing)
+  }
+
+  /** An answer of a leader that is none any more is not waited for. */
+  async #produce(batch: Buffer): Promise<ProduceResult> {
+    const { topic, partition, timeoutMs, scout } = this.#options
+    const leader = await this.#client.leaderOf(topic, partition)
+    const move = scout.whenMoved(partition, leader)
+    const written = this.#client.produce(topic, partition, [batch], { timeoutMs })
+    written.catch(() => {})
+    try {
+      const moved = move.leader.then((next) => {
+        this.#client.learn(topic, partition, next)
+        throw new Error(`leader ${leader} did not answer, and ${next} leads now`)
+      })
+      return await Promise.race([written, moved])
+    } finally {
+      move.cancel()
+    }
   }
 }

@@ -9,6 +9,7 @@ import type { ClusterClient } from '../client/cluster-client.ts'
 import { OffsetSpec, PartitionClient } from '../client/partition-client.ts'
 import type { UnnumberedEvent } from '../dashboard/history/events.ts'
 import { GapMeter } from './gap-meter.ts'
+import { LeaderScout } from './leader-scout.ts'
 import { type LedgerCounts, PartitionLedger } from './partition-ledger.ts'
 import { PartitionReader } from './partition-reader.ts'
 import { PartitionWriter } from './partition-writer.ts'
@@ -61,6 +62,14 @@ interface Lane {
   reported: { acked: number; failed: number }
 }
 
+interface RunParts {
+  /** Tells the values of this run from those of others. */
+  readonly run: string
+  readonly scout: LeaderScout
+  /** Of partitions. */
+  readonly count: number
+}
+
 export const VERIFY_TOPIC = 'samsa-verify'
 const DEFAULT_PARTITIONS = 3
 const DEFAULT_RATE_PER_PARTITION = 50
@@ -74,6 +83,7 @@ export class Verifier {
   readonly #options: VerifierOptions
   readonly #topic: string
   #lanes: readonly Lane[] = []
+  #scout: LeaderScout | null = null
   #allGaps: GapMeter
   #cancelReport: () => void = () => {}
   #reports = 0
@@ -110,7 +120,12 @@ export class Verifier {
         partitions.map((each) => offsets.listOffset(this.#topic, each, OffsetSpec.LATEST)),
       )
       this.#allGaps = new GapMeter(clock.monotonicMs())
-      this.#lanes = partitions.map((each) => this.#makeLane(run, each, starts[each]!.offset, count))
+      const scout = new LeaderScout(open(), clock, this.#topic)
+      this.#scout = scout
+      await scout.start()
+      this.#lanes = partitions.map((each) =>
+        this.#makeLane({ run, scout, count }, each, starts[each]!.offset),
+      )
     } finally {
       await client.close()
     }
@@ -155,7 +170,7 @@ export class Verifier {
     }
   }
 
-  #makeLane(run: string, partition: number, startOffset: number, count: number): Lane {
+  #makeLane({ run, scout, count }: RunParts, partition: number, startOffset: number): Lane {
     const { clock, open } = this.#ports
     const clients = [open(), open()]
     const ledger = new PartitionLedger(startOffset)
@@ -164,6 +179,7 @@ export class Verifier {
       topic: this.#topic,
       partition,
       intervalMs: (1_000 * count) / rate,
+      scout,
       timeoutMs: this.#options.produceTimeoutMs ?? DEFAULT_PRODUCE_TIMEOUT_MS,
       toValue: (number) => `${run}-${partition}-${number}`,
       onAck: (wasFailing) => this.#onAck(wasFailing),
@@ -194,6 +210,7 @@ export class Verifier {
     this.#emitWrites()
     this.#emitVerdict()
     await Promise.all(this.#lanes.flatMap(({ clients }) => clients.map((each) => each.close())))
+    await this.#scout?.close()
     return this.verdict
   }
 

@@ -172,10 +172,16 @@ export class ClusterClient {
     return answer
   }
 
-  /** Brokers we know first, then the bootstrap list; the first that answers. */
+  /**
+   * Brokers we know first, then the bootstrap list, and behind those whoever could not be connected to
+   * the last time: one that hangs costs a timeout. The first that answers.
+   */
   async #anyConnection(): Promise<Connection> {
     let failure: unknown
-    for (const address of [...this.#brokers, ...this.#bootstrap]) {
+    const known = [...this.#brokers, ...this.#bootstrap]
+    const isTroubled = (address: BrokerAddress) => this.#connections.isTroubled(address)
+    const troubled = known.filter(isTroubled)
+    for (const address of [...known.filter((each) => !isTroubled(each)), ...troubled]) {
       try {
         return await this.#connections.to(address)
       } catch (error) {

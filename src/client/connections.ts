@@ -86,12 +86,19 @@ export class Connection {
 export class Connections {
   readonly #connect: ConnectBroker
   readonly #open = new Map<string, Promise<Connection>>()
+  /** Addresses that could not be connected to the last time. */
+  readonly #troubled = new Set<string>()
   readonly #software: RequestOf<typeof apiVersions>
   #closed = false
 
   constructor(connect: ConnectBroker, software: RequestOf<typeof apiVersions>) {
     this.#connect = connect
     this.#software = software
+  }
+
+  /** Whether the last attempt to connect to it failed: others are the better choice. */
+  isTroubled(address: BrokerAddress): boolean {
+    return this.#troubled.has(formatAddress(address))
   }
 
   /** The open connection to an address, or a new one. */
@@ -102,7 +109,13 @@ export class Connections {
     if (known !== undefined) return known
     const opening = this.#establish(address, () => this.#open.delete(key))
     this.#open.set(key, opening)
-    opening.catch(() => this.#open.delete(key))
+    opening.then(
+      () => this.#troubled.delete(key),
+      () => {
+        this.#open.delete(key)
+        this.#troubled.add(key)
+      },
+    )
     return opening
   }
 

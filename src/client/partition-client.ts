@@ -167,6 +167,11 @@ export class PartitionClient {
     return found.leaderId
   }
 
+  /** Who leads, known from elsewhere. */
+  learn(topic: string, partition: number, leader: number): void {
+    this.#leaders.set(topic, partition, leader)
+  }
+
   /** The leader is looked for again when next needed. */
   forget(topic: string, partition: number): void {
     this.#leaders.delete(topic, partition)
@@ -182,7 +187,9 @@ export class PartitionClient {
     try {
       return await attempt(await this.#client.connectionTo(leader))
     } catch (error) {
-      if (error instanceof KafkaError || error instanceof ConnectionError) {
+      const isOfLeader = error instanceof KafkaError || error instanceof ConnectionError
+      // Meanwhile another one may have been learned.
+      if (isOfLeader && this.#leaders.get(topic, partition) === leader) {
         this.forget(topic, partition)
       }
       throw error

@@ -98,16 +98,21 @@ async function runRound(name: string, round: number): Promise<Round> {
     zookeeperPort: 17181,
     dataDir,
     overrides: [`zookeeper.session.timeout.ms=${SESSION_MS}`, 'replica.lag.time.max.ms=5000'],
+    onUnexpectedEnd: ({ name: child, how }) => console.log(`  ${child} ended with ${how}`),
   })
   const interrupt = () => void cluster.stop().then(() => process.exit(1))
   process.once('SIGINT', interrupt)
+  let isGood = false
   try {
     await cluster.start()
-    return await runOn(cluster, name, round)
+    const result = await runOn(cluster, name, round)
+    isGood = result.isGood
+    return result
   } finally {
     process.off('SIGINT', interrupt)
     await cluster.stop()
-    fs.rmSync(dataDir, { recursive: true, force: true })
+    if (isGood) fs.rmSync(dataDir, { recursive: true, force: true })
+    else console.log(`  logs and data: ${dataDir}`)
   }
 }
 

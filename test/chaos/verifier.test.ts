@@ -96,6 +96,23 @@ test('a leader that dies is a gap, not a loss', async () => {
   assert.ok(verdict.longestGapOfAllMs < 50)
 })
 
+test('a leader that hangs is left as soon as another one leads', async () => {
+  const { clock, brokers, verifier, during } = setUp()
+  await during(verifier.start())
+  await clock.advanceAsync(1_000)
+  brokers.paused.add(1)
+  await clock.advanceAsync(2_000)
+  brokers.moveLeaders(1)
+  await clock.advanceAsync(3_000)
+  brokers.paused.clear()
+  const verdict = await during(verifier.stop())
+  assert.ok(isGood(verdict))
+  const [ofOne, ofTwo] = verdict.partitions
+  assert.ok(ofOne!.longestGapMs >= 2_000 && ofOne!.longestGapMs < 2_150, `${ofOne!.longestGapMs}`)
+  assert.ok(ofTwo!.longestGapMs < 50)
+  assert.equal(ofOne!.failed, 1)
+})
+
 test('a cluster that is away for minutes comes back to a clean verdict', async () => {
   const { clock, brokers, verifier, during } = setUp()
   await during(verifier.start())

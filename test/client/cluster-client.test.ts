@@ -127,3 +127,18 @@ test('a bootstrap list has hosts and ports, and IPv6 addresses in brackets', () 
   ])
   assert.throws(() => parseBootstrap('nothing'), /Invalid url in bootstrap.servers: nothing/)
 })
+
+test('a broker that could not be connected to is asked last, until it can', async () => {
+  const { brokers, client, finish } = setUp({ bootstrap: 'b1:9001,b2:9002' })
+  brokers.down.add(1)
+  await finish(client.metadata([]))
+  brokers.connections.length = 0
+  await finish(client.metadata([]))
+  await finish(client.metadata([]))
+  assert.deepEqual(brokers.connections, [])
+  brokers.down.clear()
+  await finish(client.connectionTo(1))
+  const before = brokers.sent('Metadata').length
+  await finish(client.metadata([]))
+  assert.deepEqual(brokers.sent('Metadata').slice(before), [1])
+})

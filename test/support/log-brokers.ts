@@ -18,6 +18,8 @@ import type { produce } from '../../src/protocol/messages/produce.ts'
 import type { Api, RequestInput, RequestOf, ResponseInput } from '../../src/protocol/types.ts'
 import { writeBaseOffset } from '../../src/records/batch-header.ts'
 
+const REQUEST_TIMEOUT_MS = 4_000
+
 /** One partition: an entry per offset, each a batch of one record; null is a hole. */
 export interface FakePartition {
   leader: number
@@ -28,6 +30,8 @@ export class LogBrokers {
   readonly topics = new Map<string, FakePartition[]>()
   readonly created: RequestOf<typeof createTopics>['topics'][number][] = []
   readonly down = new Set<number>()
+  /** Brokers that take requests and never answer. */
+  readonly paused = new Set<number>()
   /** Decides what becomes of a produce; default `append`. */
   onProduce: (partition: FakePartition, batch: Buffer) => ProduceOutcome = () => 'append'
   readonly #clock: Clock
@@ -75,11 +79,13 @@ export class LogBrokers {
     if (this.down.has(brokerId)) throw new Error('connection refused')
     const closers = this.#onClose.get(brokerId) ?? new Set()
     this.#onClose.set(brokerId, closers)
+    const closed: (() => void)[] = []
     const send: BrokerChannel['send'] = async <A extends Api>(
       api: A,
       version: number,
       request: RequestInput<A>,
     ) => {
+      if (this.paused.has(brokerId)) await this.#timeOut(closed)
       const bytes = Buffer.concat(encodeRequest(api, version, request))
       const answer = this.#answer(brokerId, api.name, decodeRequest(api, version, bytes))
       const broken = Promise.withResolvers<never>()
@@ -97,9 +103,19 @@ export class LogBrokers {
     return {
       send,
       sendNoReply: () => {},
-      onClose: (callback) => closers.add(callback),
+      onClose: (callback) => {
+        closers.add(callback)
+        closed.push(callback)
+      },
       close: () => {},
     }
+  }
+
+  /** As a channel does that has no answer in time: it is closed then. */
+  async #timeOut(closed: readonly (() => void)[]): Promise<never> {
+    await new Promise<void>((resolve) => this.#clock.after(REQUEST_TIMEOUT_MS, resolve))
+    for (const callback of closed) callback()
+    throw new Error('no answer in time')
   }
 
   async #answer(brokerId: number, name: string, request: unknown): Promise<object> {
