@@ -140,7 +140,7 @@ export class Registration {
 
   /** New endpoints at run time: the znode changes, the broker epoch does not. */
   async update(own: OwnRegistration): Promise<void> {
-    this.#own = own
+    this.#own = { ...this.#own, ...own }
     await this.#ports.zk.set(brokerPath(this.#brokerId), this.#encoded(), -1)
   }
 

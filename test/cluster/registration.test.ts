@@ -155,6 +155,37 @@ test('a registration that somebody deletes is missed, however often', async () =
   }
 })
 
+test('whether it is registered is known at any time', async () => {
+  const { t, registration } = await open()
+  assert.equal(registration.isRegistered, false)
+  await registration.register()
+  assert.equal(registration.isRegistered, true)
+  await t.others.delete(PATH, -1)
+  await t.settle()
+  assert.equal(registration.isRegistered, false)
+  await registration.register()
+  assert.equal(registration.isRegistered, true)
+  await t.expire()
+  assert.equal(registration.isRegistered, false)
+  await registration.register()
+  assert.equal(registration.isRegistered, true)
+})
+
+test('the port of the own pages is told, and outlives new endpoints', async () => {
+  const { t } = await open()
+  const logger = t.loggers.get('registration')
+  const ports = { zk: t.session, clock: t.clock, logger }
+  const registration = new Registration(ports, 1, { ...OWN, jmxPort: 9404 })
+  const told = async () => {
+    const decoded = decodeBrokerRegistration((await t.others.get(PATH)).data)
+    return decoded.kind === 'ok' ? decoded.value.jmxPort : undefined
+  }
+  await registration.register()
+  assert.equal(await told(), 9404)
+  await registration.update(OWN)
+  assert.equal(await told(), 9404)
+})
+
 test('a change of the own znode is no loss, nor is its end after stop', async () => {
   const { t, registration, missing } = await open()
   await registration.register()
