@@ -124,7 +124,7 @@ export interface Socket {
 }
 
 export interface SocketHandlers {
-  /** The chunk is the receiver's to keep. */
+  /** The chunk is lent: what is kept beyond this call must be copied. */
   onData(chunk: Buffer): void
   onDrain?(): void
   /** Exactly once. */

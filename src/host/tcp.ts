@@ -1,6 +1,7 @@
 /** Real sockets behind the `Transport` port. */
 import net from 'node:net'
 import type { Listener, Socket, SocketHandlers, Transport } from '../base/ports.ts'
+import { releaseBytes } from '../base/release.ts'
 
 const KEEP_ALIVE_DELAY_MS = 60_000
 
@@ -9,11 +10,14 @@ const WRITE_BUFFER_BYTES = 1024 * 1024
 
 const BACKLOG = 511
 
+/** As large as Node's own reads. */
+const READ_BYTES = 64 * 1024
+
 export const systemTransport: Transport = {
   listen: (host, port, onSocket) =>
     new Promise<Listener>((resolve, reject) => {
       const server = net.createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
-        onSocket(new TcpSocket(socket)),
+        onSocket(new TcpSocket(socket, (listener) => listenToData(socket, listener))),
       )
       // After the start this is a connection that could not be accepted (no descriptors left): the
       // peer sees it closed, and the next one is tried. Rejecting twice does nothing.
@@ -27,7 +31,14 @@ export const systemTransport: Transport = {
 
   connect: (host, port, timeoutMs) =>
     new Promise<Socket>((resolve, reject) => {
-      const socket = net.connect({ host, port, noDelay: true })
+      // One buffer for all reads of a connection, in place of a new one for each.
+      let onRead: (chunk: Buffer) => void = () => {}
+      const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+      const callback = (bytes: number): boolean => {
+        onRead(buffer.subarray(0, bytes))
+        return true
+      }
+      const socket = net.connect({ host, port, noDelay: true, onread: { buffer, callback } })
       const timer = setTimeout(() => {
         socket.destroy(new Error(`no connection to ${host}:${port} within ${timeoutMs} ms`))
       }, timeoutMs)
@@ -40,7 +51,10 @@ export const systemTransport: Transport = {
         clearTimeout(timer)
         socket.off('error', onError)
         socket.pause()
-        resolve(new TcpSocket(socket))
+        const listen = (listener: (chunk: Buffer) => void): void => {
+          onRead = listener
+        }
+        resolve(new TcpSocket(socket, listen))
       })
     }),
 }
@@ -74,16 +88,26 @@ function connectError(error: NodeJS.ErrnoException, host: string, port: number):
   return new Error(`connect to ${host}:${port}: ${reason}`, { cause: error })
 }
 
+/** Node makes a buffer for each read. */
+function listenToData(socket: net.Socket, listener: (chunk: Buffer) => void): void {
+  socket.on('data', (chunk: Buffer) => {
+    listener(chunk)
+    releaseBytes(chunk)
+  })
+}
+
 class TcpSocket implements Socket {
   readonly remoteAddress: string
   readonly remotePort: number
   readonly localAddress: string
   readonly localPort: number
   readonly #socket: net.Socket
+  readonly #listenToData: (listener: (chunk: Buffer) => void) => void
   #failure: Error | undefined
 
-  constructor(socket: net.Socket) {
+  constructor(socket: net.Socket, listenToData: (listener: (chunk: Buffer) => void) => void) {
     this.#socket = socket
+    this.#listenToData = listenToData
     this.remoteAddress = plainAddress(socket.remoteAddress)
     this.remotePort = socket.remotePort ?? 0
     this.localAddress = plainAddress(socket.localAddress)
@@ -97,7 +121,7 @@ class TcpSocket implements Socket {
 
   setHandlers(handlers: SocketHandlers): void {
     const socket = this.#socket
-    socket.on('data', (chunk: Buffer) => handlers.onData(chunk))
+    this.#listenToData((chunk) => handlers.onData(chunk))
     socket.on('drain', () => handlers.onDrain?.())
     // The peer that ends its side is done with us, and Node then ends ours.
     if (socket.closed) handlers.onClose(this.#failure)

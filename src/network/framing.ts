@@ -1,14 +1,15 @@
 /**
- * Cuts a stream of bytes into frames: an int32 size, then that many bytes. A frame that lies whole in
- * one chunk is a slice of it; a larger one is gathered chunk by chunk and copied once, so that the
- * announced size reserves no memory before its bytes have come.
+ * Cuts a stream of bytes into frames: an int32 size, then that many bytes. Chunks are only lent
+ * (`SocketHandlers`), so each byte is copied once, into a frame of exactly its size. What is set aside
+ * for a frame stays in proportion to what has come of it: an announced size alone reserves nothing.
  */
 
 const SIZE_BYTES = 4
 
-/** Smaller pieces of a frame are copied together, or each would cost an object many times its size. */
-const SMALL_CHUNK_BYTES = 1024
-const SCRATCH_BYTES = 16 * 1024
+/** At most so many times the bytes that have come are set aside. */
+const RESERVE_FACTOR = 16
+
+const NO_BYTES = Buffer.alloc(0)
 
 /** A larger first chunk is not worth copying to spare a piece of the gathered write. */
 const COPIED_HEAD_BYTES = 4096
@@ -23,14 +24,13 @@ export class FrameError extends Error {
 export class FrameReader {
   readonly #maxBytes: number
   readonly #onFrame: (frame: Buffer) => void
-  /** Bytes not yet handed out, in order. */
-  #pending: Buffer[] = []
-  #pendingBytes = 0
-  /** Size of the frame that is being gathered; -1 while the size itself is incomplete. */
+  /** The size while it is incomplete, and how much of it is here. */
+  readonly #size = Buffer.alloc(SIZE_BYTES)
+  #sizeFilled = 0
+  /** Size of the frame that is being filled; -1 while the size itself is incomplete. */
   #frameBytes = -1
-  /** The last pending chunk while small pieces are gathered in it, and how far it is filled. */
-  #scratch: Buffer | null = null
-  #scratchBytes = 0
+  #frame = NO_BYTES
+  #filled = 0
 
   /** `maxBytes`: a larger size is an error as soon as its four bytes are in. */
   constructor(maxBytes: number, onFrame: (frame: Buffer) => void) {
@@ -40,84 +40,54 @@ export class FrameReader {
 
   /** Bytes of an incomplete frame that are held. */
   get heldBytes(): number {
-    return this.#pendingBytes
+    return this.#sizeFilled + this.#filled
   }
 
-  /** Objects that hold them. */
-  get heldChunks(): number {
-    return this.#pending.length
+  /** Bytes that are set aside for it. */
+  get reservedBytes(): number {
+    return this.#frame.length
   }
 
-  /** Throws `FrameError` for a size that no frame may have. */
+  /** `chunk` may be overwritten afterwards. Throws `FrameError` for a size that no frame may have. */
   push(chunk: Buffer): void {
-    if (this.#pendingBytes === 0) this.#takeFrames(chunk)
-    else this.#gather(chunk)
+    for (let at = 0; at < chunk.length; ) {
+      at = this.#frameBytes < 0 ? this.#takeSize(chunk, at) : this.#takeBytes(chunk, at)
+    }
   }
 
-  /** All whole frames of `data`, which begins where a frame begins. */
-  #takeFrames(data: Buffer): void {
-    let at = 0
-    while (data.length - at >= SIZE_BYTES) {
-      const bytes = this.#checkedSize(data.readInt32BE(at))
-      if (data.length - at - SIZE_BYTES < bytes) {
-        this.#frameBytes = bytes
-        break
-      }
-      const from = at + SIZE_BYTES
-      at = from + bytes
-      this.#onFrame(data.subarray(from, at))
+  /** Returns where it stopped. */
+  #takeSize(chunk: Buffer, from: number): number {
+    const to = Math.min(chunk.length, from + SIZE_BYTES - this.#sizeFilled)
+    this.#sizeFilled += chunk.copy(this.#size, this.#sizeFilled, from, to)
+    if (this.#sizeFilled === SIZE_BYTES) {
+      this.#frameBytes = this.#checkedSize(this.#size.readInt32BE(0))
+      if (this.#frameBytes === 0) this.#handOut()
     }
-    if (at < data.length) this.#hold(data.subarray(at))
+    return to
   }
 
-  #gather(chunk: Buffer): void {
-    this.#hold(chunk)
-    if (this.#frameBytes < 0) {
-      if (this.#pendingBytes < SIZE_BYTES) return
-      this.#frameBytes = this.#checkedSize(this.#firstInt32())
-    }
-    const whole = SIZE_BYTES + this.#frameBytes
-    if (this.#pendingBytes >= whole) this.#handOut(whole, chunk)
+  #takeBytes(chunk: Buffer, from: number): number {
+    const to = Math.min(chunk.length, from + this.#frameBytes - this.#filled)
+    this.#reserve(this.#filled + to - from)
+    this.#filled += chunk.copy(this.#frame, this.#filled, from, to)
+    if (this.#filled === this.#frameBytes) this.#handOut()
+    return to
   }
 
-  #hold(chunk: Buffer): void {
-    this.#pendingBytes += chunk.length
-    if (chunk.length >= SMALL_CHUNK_BYTES) {
-      this.#pending.push(chunk)
-      this.#scratch = null
-      return
-    }
-    if (this.#scratch === null || this.#scratch.length - this.#scratchBytes < chunk.length) {
-      // Grows with what has come, so that a connection that sends a few bytes costs a few bytes.
-      const before = this.#pendingBytes - chunk.length
-      const bytes = Math.max(chunk.length, Math.min(before, SCRATCH_BYTES))
-      this.#scratch = Buffer.allocUnsafeSlow(bytes)
-      this.#scratchBytes = 0
-      this.#pending.push(this.#scratch)
-    }
-    chunk.copy(this.#scratch, this.#scratchBytes)
-    this.#scratchBytes += chunk.length
-    this.#pending[this.#pending.length - 1] = this.#scratch.subarray(0, this.#scratchBytes)
+  #reserve(bytes: number): void {
+    if (bytes <= this.#frame.length) return
+    const before = this.#frame
+    this.#frame = Buffer.allocUnsafe(Math.min(this.#frameBytes, bytes * RESERVE_FACTOR))
+    before.copy(this.#frame, 0, 0, this.#filled)
   }
 
-  /** Hands out the gathered frame and goes on with what follows it in `last`, uncopied. */
-  #handOut(whole: number, last: Buffer): void {
-    const overhang = this.#pendingBytes - whole
-    const frame = Buffer.allocUnsafeSlow(whole)
-    let at = 0
-    for (const chunk of this.#pending) {
-      at += chunk.copy(frame, at, 0, Math.min(chunk.length, whole - at))
-    }
-    this.#pending = []
-    this.#pendingBytes = 0
+  #handOut(): void {
+    const frame = this.#frame
+    this.#frame = NO_BYTES
+    this.#filled = 0
+    this.#sizeFilled = 0
     this.#frameBytes = -1
-    this.#scratch = null
-    this.#onFrame(frame.subarray(SIZE_BYTES))
-    if (overhang > 0) this.#takeFrames(last.subarray(last.length - overhang))
-  }
-
-  #firstInt32(): number {
-    return Buffer.concat(this.#pending).readInt32BE(0)
+    this.#onFrame(frame)
   }
 
   #checkedSize(bytes: number): number {

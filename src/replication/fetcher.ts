@@ -8,6 +8,7 @@
  */
 
 import type { Clock, Logger } from '../base/ports.ts'
+import { releaseBytes } from '../base/release.ts'
 import { ErrorCode, errorName } from '../protocol/error-codes.ts'
 import { fetch } from '../protocol/messages/fetch.ts'
 import type { Api, RequestInput, ResponseOf } from '../protocol/types.ts'
@@ -175,6 +176,7 @@ export class Fetcher {
       this.#isAwaiting = false
     }
     if (!this.#isStopped) this.#process(response, sent.number)
+    releaseRecords(response)
   }
 
   #sendExtraSoon(): void {
@@ -455,4 +457,11 @@ export class Fetcher {
 
 function nameOf({ partition }: FollowedPartition): string {
   return `Partition ${partition.topic}-${partition.index}`
+}
+
+/** What an answer held is in the logs now. */
+function releaseRecords({ responses }: FetchResponse): void {
+  for (const { partitions } of responses) {
+    for (const { records } of partitions) records?.forEach(releaseBytes)
+  }
 }

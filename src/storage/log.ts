@@ -147,6 +147,7 @@ export class Log {
     this.#guarded(() => {
       this.#epochs.assign(leaderEpoch, firstOffset)
       this.#write(batch, 0, batch.length)
+      this.#tail.push(firstOffset, lastOffset, batch)
       this.#maybeFlush()
     })
     return { firstOffset, lastOffset, logAppendTimeMs, logStartOffset, duplicate: false }
@@ -155,17 +156,14 @@ export class Log {
   /** Whole batches as the leader has them; a partial one at the end is ignored. */
   appendAsFollower(records: Buffer): LogAppend {
     const firstOffset = this.#logEndOffset
-    let at = 0
-    for (
-      let size = this.#checkedSize(records, at);
-      size > 0;
-      size = this.#checkedSize(records, at)
-    ) {
-      const start = at
-      const bytes = size
+    // Only a leader is read at its end.
+    this.#tail.clear()
+    for (let at = 0; ; ) {
+      const size = this.#checkedSize(records, at)
+      if (size < 0) break
       this.#guarded(() => {
-        this.#epochs.assign(readLeaderEpoch(records, start), readBaseOffset(records, start))
-        this.#write(records, start, bytes)
+        this.#epochs.assign(readLeaderEpoch(records, at), readBaseOffset(records, at))
+        this.#write(records, at, size)
       })
       at += size
     }
@@ -214,7 +212,6 @@ export class Log {
     segment.index(position, size, lastOffset, maxTimestamp, this.config.indexIntervalBytes)
     this.#producers.update(buffer, at)
     this.#logEndOffset = lastOffset + 1
-    this.#tail.push(baseOffset, lastOffset, bytes)
   }
 
   get #active(): Segment {

@@ -133,7 +133,7 @@ export class Connection implements Client {
 
   #onData(chunk: Buffer): void {
     if (this.#state === 'deaf' || this.#state === 'closed') return
-    this.#chunks.push(chunk)
+    this.#chunks.push(Buffer.from(chunk))
     this.#chunkBytes += chunk.length
     if (this.#chunks.length > MAX_CHUNKS) this.#gather(this.#chunkBytes)
     try {

@@ -25,7 +25,7 @@ function received(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = []
   return new Promise((resolve) =>
     socket.setHandlers({
-      onData: (chunk) => chunks.push(chunk),
+      onData: (chunk) => chunks.push(Buffer.from(chunk)),
       onClose: () => resolve(Buffer.concat(chunks)),
     }),
   )

@@ -24,6 +24,7 @@ test('followers learn the high watermark with the fetch after', async () => {
   await t.advance(500)
   assert.equal(t.broker(2).log('orders').highWatermark, 1)
   const read = t.broker(2).fetch('orders', 0)
+  await t.settle()
   assert.deepEqual(valuesOf(read.answer.records!), ['a'])
   t.stop()
 })

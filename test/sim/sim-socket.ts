@@ -224,7 +224,9 @@ export class SimSocket implements Socket {
       const bytes = this.#inbox.shift() as Buffer
       this.#peer?.onTaken(bytes.length)
       this.onReceived?.(bytes)
-      this.#handlers.onData(bytes)
+      const lent = Buffer.from(bytes)
+      this.#handlers.onData(lent)
+      lent.fill(0xa5)
     }
     if (this.#peerIsGone && this.#inbox.length === 0) this.#closeLocally(null)
   }

@@ -21,7 +21,11 @@ export class MemorySocket implements Socket {
   }
 
   receive(...chunks: Buffer[]): void {
-    for (const chunk of chunks) this.#handlers?.onData(chunk)
+    for (const chunk of chunks) {
+      const lent = Buffer.from(chunk)
+      this.#handlers?.onData(lent)
+      lent.fill(0xa5)
+    }
   }
 
   drain(): void {
