@@ -156,7 +156,10 @@ function makeStateMachines(foundation: Foundation): StateMachines {
   })
   const replicaStates = new ReplicaStates(foundation)
   const shared = { ...foundation, partitionStates, replicaStates }
-  const topicDeletion = new TopicDeletion(shared)
+  const topicDeletion = new TopicDeletion({
+    ...shared,
+    onDeleted: (name) => legacy.forgetReassignments(({ topic }) => topic === name),
+  })
   const reassignment = new Reassignment({
     ...shared,
     topicDeletion,

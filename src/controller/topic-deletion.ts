@@ -26,6 +26,8 @@ export interface TopicDeletionPorts {
   readonly partitionStates: PartitionStates
   readonly replicaStates: ReplicaStates
   readonly newBatch: () => RequestBatch
+  /** For one that was perhaps being reassigned: the legacy znode forgets what it asks for it. */
+  readonly onDeleted: (topic: string) => Promise<void>
   readonly log: Logger
 }
 
@@ -122,12 +124,14 @@ export class TopicDeletion {
 
   /** All logs are gone: the znodes follow, the marker last. */
   async #complete(name: string, topic: Topic | undefined): Promise<void> {
-    const { context, fence, replicaStates } = this.#ports
+    const { context, fence, replicaStates, onDeleted } = this.#ports
     if (topic !== undefined) {
       await replicaStates.move(replicasOf(topic.partitions), 'non-existent')
     }
     await fence.deleteRecursive(topicPath(name))
     await fence.delete(configEntityPath(topicEntity(name)))
+    const wasMoving = topic?.partitions.some((partition) => context.reassigning.has(partition))
+    if (wasMoving !== false) await onDeleted(name)
     await fence.delete(deleteTopicPath(name))
     context.removeTopic(name)
   }

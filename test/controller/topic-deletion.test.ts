@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { QUEUE_LIMIT } from '../../src/controller/broker-channels.ts'
+import { encodeReassignment, reassignPartitionsPath } from '../../src/zk/znodes.ts'
 import { ControllerCluster } from '../support/controller-cluster.ts'
 
 const marker = '/admin/delete_topics/t'
@@ -95,6 +96,27 @@ test('D4: a topic that is being reassigned is deleted when that is over', async 
     await cluster.settle()
     assert.equal(await cluster.exists(topic), false)
   }
+})
+
+test('a topic that goes takes along what the znode still asks for it', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.createTopic('t', { 0: [2] })
+  await cluster.createTopic('u', { 0: [2] })
+  const asked = ['t', 'u'].map((name) => ({ topic: name, partition: 0, replicas: [3] }))
+  await cluster.operator.create(reassignPartitionsPath, encodeReassignment(asked), 'persistent')
+  await cluster.settle()
+  await cluster.store.markForDeletion('t')
+  await cluster.settle()
+  assert.equal(await cluster.exists(topic), true)
+  // A broker that starts makes the deletion go on, whatever it waits for.
+  await cluster.broker(3).die()
+  await cluster.restart(3)
+  assert.equal(await cluster.exists(topic), false)
+  const left = await cluster.text(reassignPartitionsPath)
+  assert.equal(left, String(encodeReassignment(asked.slice(1))))
+  assert.equal(await cluster.alterIsr('u', 0, [2, 3]), 0)
+  await cluster.settle()
+  assert.equal(await cluster.exists(reassignPartitionsPath), false)
 })
 
 test('D5: partitions added while deleting are taken back (KAFKA-6612)', async () => {
