@@ -82,10 +82,13 @@ function isBackground(event: ClusterEvent): boolean {
 async function follow(io: CliIo, ports: WatchPorts, options: Options): Promise<void> {
   const watch = new LiveWatch(io, options.json === true)
   const stopped = ports.untilStopped()
-  const source = await open(options, watch)
-  await stopped
-  await source.stop()
-  watch.stop()
+  try {
+    const source = await open(options, watch)
+    await stopped
+    await source.stop()
+  } finally {
+    watch.stop()
+  }
 }
 
 async function open({ zookeeper, url }: Options, sink: WatchSink): Promise<WatchSource> {

@@ -34,7 +34,8 @@ const LONGEST_PAUSE_MS = 3_000
 const CONNECT_TIMEOUT_MS = 3_000
 /** An open stream that lived so long begins with short pauses again. */
 const STABLE_MS = 1_000
-const PROBE_TIMEOUT_MS = 1_500
+/** A sign of life is late after so many times the pause between two. */
+const PROBES_UNTIL_SILENT = 1.5
 const LINES_PER_SECOND = 2_000
 const SECOND_MS = 1_000
 
@@ -170,7 +171,8 @@ export class BrokerStream {
       this.#setSilent(false)
     })
     this.#probe = probe
-    const cancelTimeout = this.#clock.after(PROBE_TIMEOUT_MS, () => this.#setSilent(true))
+    const timeoutMs = this.#options.probeEveryMs * PROBES_UNTIL_SILENT
+    const cancelTimeout = this.#clock.after(timeoutMs, () => this.#setSilent(true))
     probe.on('response', cancelTimeout)
     probe.on('close', () => {
       cancelTimeout()
