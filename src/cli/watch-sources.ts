@@ -40,8 +40,13 @@ export async function readHistoryFile(file: string): Promise<ClusterEvent[]> {
   }
 }
 
-export async function observeZooKeeper(zookeeper: string, sink: WatchSink): Promise<WatchSource> {
-  const client = await openObserverClient(systemClock, { zookeeper }).catch((error: Error) => {
+export async function observeZooKeeper(
+  zookeeper: string,
+  prefer: 'native' | 'js',
+  sink: WatchSink,
+): Promise<WatchSource> {
+  const options = { zookeeper, prefer }
+  const client = await openObserverClient(systemClock, options).catch((error: Error) => {
     throw new UsageError(error.message)
   })
   const { reason } = client

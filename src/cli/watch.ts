@@ -23,6 +23,7 @@ interface Options {
   readonly zookeeper?: string
   readonly url?: string
   readonly file?: string
+  readonly client: string
   readonly json?: true
 }
 
@@ -42,6 +43,7 @@ export function watchCommand(io: CliIo, ports: WatchPorts = { untilStopped }): C
         .option('--zookeeper <host:port[/chroot]>', 'look there directly, without a dashboard')
         .option('--url <url>', 'a dashboard whose history is followed')
         .option('--file <run.jsonl>', 'a history that was exported')
+        .option('--client <native|js>', 'for ZooKeeper: native when it loads, else js', 'native')
         .option('--json', 'the events themselves, one JSON object per line')
     },
     run: async (options, args) => {
@@ -91,8 +93,11 @@ async function follow(io: CliIo, ports: WatchPorts, options: Options): Promise<v
   }
 }
 
-async function open({ zookeeper, url }: Options, sink: WatchSink): Promise<WatchSource> {
-  if (zookeeper !== undefined) return observeZooKeeper(zookeeper, sink)
+async function open({ zookeeper, url, client }: Options, sink: WatchSink): Promise<WatchSource> {
+  if (client !== 'native' && client !== 'js') {
+    throw new UsageError(`--client is native or js, not '${client}'`)
+  }
+  if (zookeeper !== undefined) return observeZooKeeper(zookeeper, client, sink)
   const target = URL.parse(url ?? DEFAULT_URL)
   if (target === null || !/^https?:$/.test(target.protocol)) {
     throw new UsageError(`--url ${url} is no http address`)
@@ -103,7 +108,7 @@ async function open({ zookeeper, url }: Options, sink: WatchSink): Promise<Watch
     const reason = `no dashboard at ${target.href}: ${(error as Error).message}`
     if (url !== undefined) throw new PlainError(reason)
     sink.onNotice(`${reason}; looking at ZooKeeper`)
-    return observeZooKeeper(DEFAULT_ZOOKEEPER, sink)
+    return observeZooKeeper(DEFAULT_ZOOKEEPER, client, sink)
   }
 }
 

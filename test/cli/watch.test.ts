@@ -143,7 +143,7 @@ test('ZooKeeper alone is enough to watch', async (t) => {
     tickMs: 500,
   })
   t.after(() => server.close())
-  const { out, done, stop } = watch(['--zookeeper', `127.0.0.1:${server.port}`])
+  const { out, done, stop } = watch(['--zookeeper', `127.0.0.1:${server.port}`, '--client', 'js'])
   await until('it watches', () => out.stdout.includes('watching 1 znodes'))
   stop()
   await done
