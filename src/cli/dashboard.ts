@@ -1,5 +1,6 @@
 /** `samsa dashboard`: the page that shows a cluster as it lives, or a recorded run. */
 import process from 'node:process'
+import { openLiveCluster } from '../dashboard/live-cluster.ts'
 import { DEFAULT_HOST, DEFAULT_PORT, startDashboard } from '../dashboard/start-dashboard.ts'
 import { type CliIo, ExitError, UsageError } from './cli-io.ts'
 import { wholeNumber } from './flag-values.ts'
@@ -34,16 +35,21 @@ async function run(io: CliIo, flags: FlagValues): Promise<void> {
   const token = flags.last('token')
   const stopped = untilStopped()
   try {
+    const cluster = zookeeper === undefined ? null : await openLiveCluster({ zookeeper })
     const dashboard = await startDashboard({
       host: flags.last('host')!,
       port: wholeNumber(flags.last('port')!, '--port'),
       ...(token === undefined ? {} : { token }),
-      from: { kind: 'file', file: file! },
+      from: cluster === null ? { kind: 'file', file: file! } : cluster.source,
     })
+    if (cluster !== null && cluster.clientNote !== null) {
+      io.stdout(`The observer uses node-zookeeper-client: ${cluster.clientNote}\n`)
+    }
     io.stdout(`The dashboard is at ${dashboard.url}\n`)
     reportReady({ port: dashboard.port, pid: process.pid })
     await stopped
     await dashboard.close()
+    await cluster?.close()
     process.exit(0)
   } catch (error) {
     if (error instanceof UsageError) throw error

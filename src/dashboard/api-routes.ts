@@ -16,7 +16,8 @@ export interface ApiParts {
   readonly historyId: string
   readonly viewers: Viewers
   readonly chaos: ChaosHandler | { readonly reason: string }
-  readonly partitions: PartitionClient | null
+  readonly partitions: () => PartitionClient | null
+  readonly isRecorded: boolean
   readonly source: string
   readonly token: string | null
 }
@@ -58,7 +59,7 @@ export async function answerApi(
   }
 }
 
-function healthOf({ log, historyId, viewers, source, token, chaos, partitions }: ApiParts) {
+function healthOf({ log, historyId, viewers, source, isRecorded, token, chaos }: ApiParts) {
   const { events } = log
   return {
     status: 'ok',
@@ -69,7 +70,7 @@ function healthOf({ log, historyId, viewers, source, token, chaos, partitions }:
     viewers: viewers.count,
     needsToken: token !== null,
     hasChaos: typeof chaos === 'function',
-    hasRecords: partitions !== null,
+    isRecorded,
   }
 }
 
@@ -96,9 +97,10 @@ async function answerRecords(
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,
-  { partitions }: ApiParts,
+  parts: ApiParts,
 ): Promise<void> {
-  if (partitions === null) throw new RequestError(503, 'there is no cluster to read records from')
+  const partitions = parts.partitions()
+  if (partitions === null) throw new RequestError(503, 'no broker is known to read records from')
   try {
     await answerJson(request, response, 200, await readRecordPage(partitions, url.searchParams))
   } catch (error) {

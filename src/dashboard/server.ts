@@ -29,10 +29,12 @@ export interface ServerOptions {
   readonly token: string | null
   /** Absent: faults and verifier cannot be had, for this reason. */
   readonly chaos: ChaosHandler | { readonly reason: string }
-  /** Absent: there is no cluster to read records from. */
-  readonly partitions: PartitionClient | null
-  /** Shown by the page: `zookeeper 127.0.0.1:2181`, `file run.jsonl`. */
+  /** Null: no broker is known to read records from. */
+  readonly partitions: () => PartitionClient | null
+  /** Shown by the page: `ZooKeeper at 127.0.0.1:2181`, `run.jsonl`. */
   readonly source: string
+  /** Nothing is ever added, and there is no cluster behind it. */
+  readonly isRecorded: boolean
   readonly maxViewers?: number
   readonly pingEveryMs?: number
 }
@@ -85,6 +87,8 @@ export class DashboardServer {
         resolve()
       })
     })
+    // Whoever asks meanwhile is answered all the same.
+    this.#files.warm().catch(() => {})
     return (this.#server.address() as AddressInfo).port
   }
 

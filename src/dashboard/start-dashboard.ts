@@ -1,8 +1,7 @@
 /** The dashboard as one thing to start and stop: `samsa dashboard` runs it alone, `samsa up` beside. */
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
-import type { ClusterClient } from '../client/cluster-client.ts'
-import { PartitionClient } from '../client/partition-client.ts'
+import type { PartitionClient } from '../client/partition-client.ts'
 import { isLoopback } from './access.ts'
 import { type EventLog, RecordedHistory } from './event-log.ts'
 import { type ChaosHandler, DashboardServer } from './server.ts'
@@ -23,8 +22,8 @@ export interface LiveSource {
   readonly log: EventLog
   /** Shown by the page: `ZooKeeper at 127.0.0.1:2181`. */
   readonly name: string
-  /** For the message browser; not closed here. */
-  readonly client: ClusterClient | null
+  /** For the message browser; null: no broker is known. */
+  readonly partitions: () => PartitionClient | null
   readonly chaos: ChaosHandler | { readonly reason: string }
 }
 
@@ -62,14 +61,14 @@ export async function startDashboard(options: DashboardOptions): Promise<Running
 
 async function sourceOf(from: DashboardOptions['from']) {
   if (from.kind === 'live') {
-    const { log, name, client, chaos } = from
-    const partitions = client === null ? null : new PartitionClient(client)
-    return { log, source: name, partitions, chaos }
+    const { log, name, partitions, chaos } = from
+    return { log, source: name, isRecorded: false, partitions, chaos }
   }
   return {
     log: await RecordedHistory.open(from.file),
-    source: `recorded run ${path.basename(from.file)}`,
-    partitions: null,
+    source: path.basename(from.file),
+    isRecorded: true,
+    partitions: () => null,
     chaos: { reason: RECORDED_REASON },
   }
 }

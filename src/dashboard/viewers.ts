@@ -37,7 +37,7 @@ interface Viewer {
 /** Of the WebSocket protocol: what was sent is against the rules. */
 const POLICY = 1008
 
-const LIVE = Buffer.from('{"kind":"live"}')
+const LIVE = '{"kind":"live"}'
 const DEFAULT_PING_MS = 15_000
 
 export class Viewers {

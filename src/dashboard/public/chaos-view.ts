@@ -90,8 +90,8 @@ export class ChaosView implements View {
 
   /** Why none can be had now. */
   #reason(): string | null {
-    const { isFile, mode, isConnected } = this.#shown!
-    if (isFile) return 'A recorded run is shown: there is no cluster to hurt.'
+    const { isRecorded, mode, isConnected } = this.#shown!
+    if (isRecorded) return 'A recorded run is shown: there is no cluster to hurt.'
     if (mode !== 'live') return 'The past is shown. Go to Live first.'
     return isConnected ? null : 'The server is not there.'
   }
@@ -137,10 +137,8 @@ export class ChaosView implements View {
     const words = WORDS[kind] ?? { name: kind, note: '' }
     const whom = isOfZooKeeper ? '' : ` broker ${this.#target}`
     setAttribute(button, 'title', why ?? `${words.name}${whom}: ${words.note}`)
-    setText(
-      button.querySelector('small')!,
-      reason !== undefined && reason !== '' ? reason : words.note,
-    )
+    const isOwn = this.#reason() === null && this.#commonReason() === ''
+    setText(button.querySelector('small')!, isOwn && reason ? reason : words.note)
   }
 
   #makeTarget({ id }: Target): HTMLLabelElement {

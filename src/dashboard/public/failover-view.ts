@@ -2,6 +2,7 @@
 import type { Failover, Phase, PhaseKind } from '../history/failovers.ts'
 import { byId, ElementList, find, h, setAttribute, setClass, setShown, setText } from './dom.ts'
 import { clockTime, duration, plural } from './format.ts'
+import { epochClass } from './palette.ts'
 import type { Page, Shown, View } from './shown.ts'
 
 interface PhaseRow {
@@ -12,6 +13,8 @@ interface PhaseRow {
   readonly startMs: number | null
   readonly endMs: number | null
   readonly kind: 'fault' | 'gap' | 'phase'
+  /** Of the controller in force when it was done. */
+  readonly epoch: number | null
 }
 
 const NAMES: Readonly<Record<PhaseKind, string>> = {
@@ -27,6 +30,8 @@ const NAMES: Readonly<Record<PhaseKind, string>> = {
   'isr-full': 'ISR full again',
   'zookeeper-back': 'ZooKeeper back',
 }
+/** When the waiting takes more of the line, the rest can be seen on its own. */
+const ZOOM_FROM_SHARE = 0.5
 /** What comes long after the failover itself would flatten its bars. */
 const RECOVERY: ReadonlySet<PhaseKind> = new Set(['registered-again', 'isr-full', 'zookeeper-back'])
 
@@ -39,6 +44,11 @@ export class FailoverView implements View {
   #shown: Shown | null = null
   #chosen: Failover | null = null
   #axis = { startMs: 0, endMs: 1 }
+  #isZoomed = false
+  readonly #zoom = h('button', {
+    type: 'button',
+    title: 'From the moment at which the registration was gone',
+  })
 
   constructor(page: Page) {
     this.#page = page
@@ -52,6 +62,26 @@ export class FailoverView implements View {
     const body = h('tbody')
     this.#table.append(
       h('caption', { class: 'visually-hidden' }, 'Phases of the chosen failover'),
+      h(
+        'colgroup',
+        {},
+        h('col', { class: 'name' }),
+        h('col'),
+        h('col', { class: 'ms' }),
+        h('col', { class: 'ms' }),
+      ),
+      h(
+        'thead',
+        { class: 'dim' },
+        h(
+          'tr',
+          {},
+          h('td'),
+          h('td'),
+          h('th', { scope: 'col' }, 'took'),
+          h('th', { scope: 'col' }, 'done at'),
+        ),
+      ),
       body,
     )
     this.#phases = new ElementList(
@@ -60,7 +90,11 @@ export class FailoverView implements View {
       (row) => this.#makeRow(row),
       (element, row) => this.#updateRow(element, row),
     )
-    this.#summary.append(h('strong'), h('span'), h('span', { class: 'dim' }))
+    this.#summary.append(h('strong'), h('span'), h('span', { class: 'dim' }), this.#zoom)
+    this.#zoom.addEventListener('click', () => {
+      this.#isZoomed = !this.#isZoomed
+      page.invalidate()
+    })
     byId('failover-detail').append(this.#summary, this.#table)
     list.addEventListener('keydown', (event) => this.#onKey(event))
   }
@@ -86,9 +120,17 @@ export class FailoverView implements View {
     return store.failovers.filter(({ startMs }) => startMs <= atMs)
   }
 
-  #showChosen(failover: Failover, { atMs }: Shown): void {
-    const rows = rowsOf(failover, atMs - failover.startMs)
-    this.#axis = axisOf(failover, atMs - failover.startMs)
+  #showChosen(failover: Failover, { atMs, store }: Shown): void {
+    const untilMs = atMs - failover.startMs
+    const rows = rowsOf(failover, untilMs, (ms) => store.lanes.epochAt(failover.startMs + ms))
+    const whole = axisOf(failover, untilMs)
+    const goneMs = takeoverMs(failover)
+    const canZoom = goneMs !== null && goneMs <= untilMs && goneMs > whole.endMs * ZOOM_FROM_SHARE
+    setShown(this.#zoom, canZoom)
+    setAttribute(this.#zoom, 'aria-pressed', String(this.#isZoomed))
+    setText(this.#zoom, this.#isZoomed ? 'Whole failover' : 'Only the takeover')
+    const startMs = (goneMs ?? 0) - (whole.endMs - (goneMs ?? 0)) * 0.1
+    this.#axis = canZoom && this.#isZoomed ? { startMs, endMs: whole.endMs } : whole
     const [gap, title, when] = this.#summary.children
     const { unavailableMs } = failover
     setText(gap!, unavailableMs === null ? 'no client wrote' : duration(unavailableMs))
@@ -116,8 +158,7 @@ export class FailoverView implements View {
   }
 
   #makeRow({ kind }: PhaseRow): HTMLTableRowElement {
-    const barClass = kind === 'gap' ? 'bar gap' : kind === 'fault' ? 'bar fault' : 'bar'
-    const bar = h('div', { class: barClass })
+    const bar = h('div', { class: `bar ${kind}` })
     const row = h(
       'tr',
       { title: 'Show the cluster at the end of this phase' },
@@ -136,7 +177,7 @@ export class FailoverView implements View {
   }
 
   #updateRow(element: HTMLTableRowElement, row: PhaseRow): void {
-    const { name, text, startMs, endMs, kind } = row
+    const { name, text, startMs, endMs, kind, epoch } = row
     const [head, barCell, took, at] = element.children
     setText(head!.children[0]!, name)
     setText(head!.children[1]!, text)
@@ -153,6 +194,10 @@ export class FailoverView implements View {
     }
     const { startMs: from, endMs: to } = this.#axis
     const share = (ms: number): number => Math.min(1, Math.max(0, (ms - from) / (to - from)))
+    if (kind === 'phase') {
+      setClass(bar, `bar ${epochClass(epoch)}`)
+      setAttribute(bar, 'title', epoch === null ? null : `in controller epoch ${epoch}`)
+    }
     bar.style.left = `${(share(startMs) * 99).toFixed(2)}%`
     bar.style.width = `${((share(endMs) - share(startMs)) * 99).toFixed(2)}%`
     setText(took!, kind === 'fault' ? '' : duration(endMs - startMs))
@@ -173,10 +218,13 @@ export class FailoverView implements View {
 }
 
 /** `untilMs`: the shown moment since the fault; what ended later has not happened yet. */
-function rowsOf(failover: Failover, untilMs: number): PhaseRow[] {
-  const rows: PhaseRow[] = [
-    { key: 'fault', name: 'Fault', text: failover.title, startMs: 0, endMs: 0, kind: 'fault' },
-  ]
+function rowsOf(
+  failover: Failover,
+  untilMs: number,
+  epochAt: (ms: number) => number | null,
+): PhaseRow[] {
+  const fault = { key: 'fault', name: 'Fault', text: failover.title } as const
+  const rows: PhaseRow[] = [{ ...fault, startMs: 0, endMs: 0, kind: 'fault', epoch: null }]
   for (const { kind, startMs, endMs, text } of failover.phases) {
     const hasEnded = endMs <= untilMs
     rows.push({
@@ -186,6 +234,7 @@ function rowsOf(failover: Failover, untilMs: number): PhaseRow[] {
       startMs: hasEnded ? startMs : null,
       endMs: hasEnded ? endMs : null,
       kind: 'phase',
+      epoch: epochAt(endMs),
     })
   }
   const worst = worstOutage(failover)
@@ -198,6 +247,7 @@ function rowsOf(failover: Failover, untilMs: number): PhaseRow[] {
       startMs: worst.lastAckMs,
       endMs: hasEnded ? worst.firstAckMs : untilMs,
       kind: 'gap',
+      epoch: null,
     })
   }
   return rows
@@ -210,6 +260,14 @@ function worstOutage({ outages }: Failover): Failover['outages'][number] | null 
     (worst, each) => (worst === null || length(each) > length(worst) ? each : worst),
     null,
   )
+}
+
+/** When the waiting was over and the others could act; null: nothing had to go first. */
+function takeoverMs({ phases }: Failover): number | null {
+  const gone = phases.filter(
+    ({ kind }) => kind === 'registration-gone' || kind === 'controller-gone',
+  )
+  return gone.length === 0 ? null : Math.min(...gone.map(({ endMs }) => endMs))
 }
 
 /** From before the fault to the end of the failover proper. */

@@ -1,7 +1,7 @@
 /** What happened, line by line: the brokers' own log lines to the letter, and what was seen besides. */
 import type { ClusterEvent } from '../history/events.ts'
 import { copyText } from './clipboard.ts'
-import { byId, find, h, setAttribute, setAttributes, setClass, setText } from './dom.ts'
+import { byId, find, h, setAttribute, setAttributes, setClass, setShown, setText } from './dom.ts'
 import { brokerOf, lineOf, wordsOf } from './event-words.ts'
 import { FeedFilter, type FeedQuery } from './feed-filter.ts'
 import { clockTime, plural } from './format.ts'
@@ -25,6 +25,8 @@ export class FeedView implements View {
   #shown: Shown | null = null
   #places: readonly number[] = []
   #follows = true
+  /** Of the line that is shown in full; `ClusterEvent.seq`. */
+  #chosen: number | null = null
   #brokerIds = ''
 
   constructor(page: Page) {
@@ -33,7 +35,7 @@ export class FeedView implements View {
     this.#query = this.#readQuery()
     this.#rows = new VirtualRows(this.#scroller, byId('feed-rows'), {
       rowHeight: ROW_HEIGHT,
-      make: makeRow,
+      make: () => this.#makeRow(),
       update: (row, index) => this.#updateRow(row, index),
     })
     // Said aloud, it would never end.
@@ -54,6 +56,9 @@ export class FeedView implements View {
     for (const kind of this.#kinds) kind.addEventListener('change', changed)
     this.#scroller.addEventListener('scroll', () => {
       this.#follows = this.#rows.isAtEnd
+    })
+    byId('feed-seek').addEventListener('click', () => {
+      page.seekToTime(Number(byId('feed-line').dataset.atMs))
     })
     byId('feed-copy').addEventListener('click', () => void this.copy())
     this.#scroller.addEventListener('keydown', (event) => {
@@ -78,6 +83,7 @@ export class FeedView implements View {
     this.#rows.show(found.count)
     if (this.#follows) this.#rows.scrollToEnd()
     const ofAll = found.count === cursor ? '' : ` of ${plural(cursor, 'event')}`
+    this.#showLine()
     setText(byId('feed-note'), `${plural(found.count, 'line')}${ofAll}${this.#narrowed()}`)
   }
 
@@ -128,11 +134,35 @@ export class FeedView implements View {
     this.#broker.value = value
   }
 
+  #makeRow(): HTMLElement {
+    const parts = ['who', 'level', 'words', 'logger'].map((name) => h('span', { class: name }))
+    const row = h('div', { class: 'feed-row', title: 'Show the whole line' }, h('time'), ...parts)
+    row.addEventListener('click', () => {
+      const seq = Number(row.dataset.seq)
+      this.#chosen = this.#chosen === seq ? null : seq
+      this.#page.invalidate()
+    })
+    return row
+  }
+
+  /** A line is often wider than its place. */
+  #showLine(): void {
+    const line = byId('feed-line')
+    const { events } = this.#shown!.store
+    const event = this.#chosen === null ? undefined : events[this.#chosen - (events[0]?.seq ?? 0)]
+    setShown(line, event !== undefined)
+    if (event === undefined) return
+    setText(line.firstElementChild!, lineOf(event))
+    setAttribute(line, 'data-at-ms', event.atMs)
+  }
+
   #updateRow(row: HTMLElement, index: number): void {
     const event = this.#shown!.store.events[this.#places[index]!]
     if (event === undefined) return
     const [time, who, level, words, logger] = row.children
     setAttribute(row, 'data-kind', event.kind)
+    setAttribute(row, 'data-seq', event.seq)
+    setClass(row, event.seq === this.#chosen ? 'feed-row open' : 'feed-row')
     setText(time!, clockTime(event.atMs))
     const brokerId = brokerOf(event)
     setText(who!, brokerId === null ? 'ZK' : `B${brokerId}`)
@@ -142,17 +172,4 @@ export class FeedView implements View {
     setText(words!, wordsOf(event))
     setText(logger!, isLine ? `(${event.logger})` : '')
   }
-}
-
-function makeRow(): HTMLElement {
-  const row = h('div', { class: 'feed-row' })
-  row.append(
-    h('time'),
-    h('span', { class: 'who' }),
-    h('span', { class: 'level' }),
-    h('span', { class: 'words' }),
-    h('span', { class: 'logger' }),
-  )
-  setClass(row, 'feed-row')
-  return row
 }

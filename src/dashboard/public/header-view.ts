@@ -50,15 +50,15 @@ export class HeaderView implements View {
     setText(this.#linkText, this.#words(shown))
   }
 
-  #words({ mode, isFile }: Shown): string {
+  #words({ mode, isRecorded }: Shown): string {
     const state = this.#connection
-    const line = isFile ? 'Recorded run' : mode === 'live' ? '' : 'In the past'
-    const moving = mode === 'playing' ? ', playing' : mode === 'held' ? ', held' : ''
+    const moving = mode === 'playing' ? ', playing' : ''
     switch (state.kind) {
       case 'off':
         return `Recorded run${moving}`
       case 'live':
-        return line === '' ? 'Live' : `${line}${moving}`
+        if (isRecorded) return `Recorded run${moving}`
+        return mode === 'live' ? 'Live' : `In the past${mode === 'held' ? ', held' : moving}`
       case 'connecting':
         return 'Connecting'
       case 'loading':

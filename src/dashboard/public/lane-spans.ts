@@ -50,6 +50,8 @@ export class LaneSpans {
   }
   /** What the verifier's writers saw. */
   readonly clients: { readonly writing: Span[]; readonly gaps: Span[] } = { writing: [], gaps: [] }
+  /** Of all brokers, in the order of their beginnings. */
+  readonly #reigns: ControllerSpan[] = []
   #controller: ControllerSpan | null = null
   #epoch: number | null = null
 
@@ -76,6 +78,11 @@ export class LaneSpans {
         return
       case 'verdict':
     }
+  }
+
+  /** Of the last controller that there was by then. */
+  epochAt(atMs: number): number | null {
+    return this.#reigns.findLast(({ startMs }) => startMs <= atMs)?.epoch ?? null
   }
 
   laneOf(brokerId: number): Lane {
@@ -113,6 +120,7 @@ export class LaneSpans {
     const epoch = event.change === 'found' ? this.#epoch : null
     this.#controller = { startMs: event.atMs, endMs: null, epoch }
     this.laneOf(id).controller.push(this.#controller)
+    this.#reigns.push(this.#controller)
   }
 
   #addFault(event: Extract<ClusterEvent, { kind: 'fault' }>): void {

@@ -141,7 +141,7 @@ class Main implements Page {
       cursor,
       atMs: this.#momentMs(),
       mode,
-      isFile: this.#file !== null,
+      isRecorded: this.#isRecorded(),
       isConnected: this.#state.kind === 'live' || this.#state.kind === 'loading',
       cluster: this.#store.clusterAt(cursor),
       selection: this.#selection,
@@ -155,9 +155,9 @@ class Main implements Page {
     return Math.max(atMs, Date.now() - this.#skewMs)
   }
 
-  /** The server itself shows a recorded run: its time stands still. */
+  /** A file is shown, by this page or by the server: its time stands still. */
   #isRecorded(): boolean {
-    return this.#api.health?.source.startsWith('recorded run') ?? false
+    return this.#file !== null || this.#api.health?.isRecorded === true
   }
 
   #onState(state: ConnectionState): void {
@@ -185,6 +185,7 @@ class Main implements Page {
       return
     }
     setText(byId('source'), this.#api.health?.source ?? '')
+    if (this.#isRecorded() && this.#playback.mode === 'live') this.#playback.hold()
     this.invalidate()
   }
 

@@ -72,8 +72,10 @@ export class MatrixView implements View {
   }
 
   #showHeader({ brokers }: ShownCluster): void {
-    const columns = `minmax(120px, 1fr) 52px repeat(${brokers.length}, minmax(34px, 58px)) minmax(112px, 150px)`
+    const columns = `minmax(104px, 1fr) 40px repeat(${brokers.length}, minmax(36px, 58px)) 112px`
+    const minWidth = 104 + 40 + 36 * brokers.length + 112 + 8
     this.#scroller.style.setProperty('--columns', columns)
+    this.#scroller.style.setProperty('--min-width', `${minWidth}px`)
     this.#header.style.gridTemplateColumns = columns
     const heads = [
       h('span', { role: 'columnheader' }, 'Partition'),
@@ -87,7 +89,9 @@ export class MatrixView implements View {
           },
           h('b', {}, `${isRegistered ? '' : '✕ '}${id}`),
           h('br'),
-          `${leads}/${preferred}`,
+          `${leads}`,
+          h('br'),
+          `/${preferred}`,
         ),
       ),
       h('span', { role: 'columnheader' }, 'Remarks'),
@@ -123,7 +127,7 @@ export class MatrixView implements View {
       this.#updateCell(cells[i + 2]!, each, id)
     })
     const flags = cells[wanted - 1]!
-    setClass(flags, 'matrix-flags')
+    setClass(flags, isMild(each) ? 'matrix-flags mild' : 'matrix-flags')
     setText(flags, flagsOf(each))
   }
 
@@ -212,6 +216,11 @@ export function nameOf({ topic, partition }: ShownPartition): string {
 
 function hasProblem(each: ShownPartition): boolean {
   return each.isOffline || each.isUnderReplicated || each.isUnderMinIsr || each.isSkewed
+}
+
+/** Led by another than the preferred leader, which hurts nobody. */
+function isMild(each: ShownPartition): boolean {
+  return !each.isOffline && !each.isUnderReplicated && !each.isUnderMinIsr
 }
 
 function flagsOf(each: ShownPartition): string {

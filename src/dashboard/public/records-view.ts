@@ -37,7 +37,7 @@ export class RecordsView implements View {
   readonly #read = find(document, '#records-form [type="submit"]', HTMLButtonElement)
   #topics = ''
   #page: RecordPage | null = null
-  #isFile = false
+  #isRecorded = false
 
   constructor(_page: Page, api: ServerApi) {
     this.#api = api
@@ -57,7 +57,7 @@ export class RecordsView implements View {
     )
   }
 
-  render({ cluster, isFile, selection }: Shown): void {
+  render({ cluster, isRecorded, selection }: Shown): void {
     const topics = cluster.topics.join()
     if (topics !== this.#topics) {
       this.#topics = topics
@@ -67,14 +67,13 @@ export class RecordsView implements View {
       )
       if (cluster.topics.includes(value)) this.#topic.value = value
     }
-    const has = this.#api.health?.hasRecords ?? false
-    this.#read.disabled = isFile || !has
-    if (isFile !== this.#isFile) {
-      this.#isFile = isFile
+    this.#read.disabled = isRecorded || cluster.topics.length === 0
+    if (isRecorded !== this.#isRecorded) {
+      this.#isRecorded = isRecorded
       this.#page = null
       setShown(byId('records-table'), false)
     }
-    if (isFile || !has) this.#note('A recorded run has no messages: they are in the cluster.')
+    if (isRecorded) this.#note('A recorded run has no messages: they are in the cluster.')
     else if (this.#page === null) {
       this.#note("Reads straight from the partition's leader; commits nothing.")
     }

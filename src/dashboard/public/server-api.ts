@@ -11,7 +11,7 @@ export interface ServerHealth {
   readonly source: string
   readonly needsToken: boolean
   readonly hasChaos: boolean
-  readonly hasRecords: boolean
+  readonly isRecorded: boolean
 }
 
 export class ApiError extends Error {

@@ -10,8 +10,8 @@ export interface Shown {
   /** The moment, by the observer's clock; it goes on without events while the page is live. */
   readonly atMs: number
   readonly mode: PlaybackMode
-  /** A file is shown, without a server behind it. */
-  readonly isFile: boolean
+  /** Of a file, here or at the server: nothing will ever be added. */
+  readonly isRecorded: boolean
   /** The server is heard. */
   readonly isConnected: boolean
   readonly cluster: ShownCluster

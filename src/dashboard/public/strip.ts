@@ -11,7 +11,7 @@ export interface StripSpan {
 }
 
 /** Narrower spans say what they are only on request. */
-const TEXT_FROM_SHARE = 0.06
+const TEXT_FROM_SHARE = 0.1
 
 export class Strip {
   readonly #element: HTMLElement
@@ -24,7 +24,7 @@ export class Strip {
     this.#list = new ElementList(
       element,
       ({ kind, startMs }) => `${kind} ${startMs}`,
-      () => h('span'),
+      () => h('span', {}, h('b')),
       (span, item) => this.#update(span, item),
     )
   }
@@ -46,7 +46,7 @@ export class Strip {
     setClass(element, `span ${kind}`)
     element.style.left = `${(start * 100).toFixed(2)}%`
     element.style.width = `${(share * 100).toFixed(2)}%`
-    setText(element, share >= TEXT_FROM_SHARE ? text : '')
+    setText(element.firstElementChild!, share >= TEXT_FROM_SHARE ? text : '')
     const what = text === '' ? kind : text
     setAttribute(
       element,

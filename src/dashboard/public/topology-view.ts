@@ -26,6 +26,7 @@ interface Segment {
   readonly isBelief: boolean
 }
 
+const NOTHING_LED: Segment = { epoch: -1, count: 0, isBelief: false }
 const NO_LANE: Lane = { registered: [], controller: [], faults: [], heard: [], believes: [] }
 
 export class TopologyView implements View {
@@ -123,7 +124,8 @@ export class TopologyView implements View {
     const state = find(element, '.lane-state', HTMLElement)
     setText(state, standing.words)
     setAttribute(state, 'title', `${standing.words}\n${broker.address}, session ${broker.session}`)
-    segments.show(segmentsOf(broker, standing.state === 'zombie', shown))
+    const led = segmentsOf(broker, standing.state === 'zombie', shown)
+    segments.show(led.length > 0 ? led : [NOTHING_LED])
     strip.show(brokerSpans(lane, shown), shown.atMs - this.#windowMs, shown.atMs)
     strip.label(
       `Broker ${broker.id}: ${standing.words}, leads ${plural(broker.leads, 'partition')}`,
@@ -155,7 +157,7 @@ function standingOf(broker: ShownBroker, lane: Lane, shown: Shown): Standing {
   const words = broker.isRegistered
     ? `${broker.address}${isHeard ? '' : ' · log not heard'}${under}`
     : isZombie
-      ? `not registered${since}, but running${under}`
+      ? `unregistered${since}, yet running${under}`
       : `gone${since}${under}`
   const state = broker.isRegistered ? 'registered' : isZombie ? 'zombie' : 'gone'
   return { state, words, badge: badgeOf(broker, belief, cluster.controllerId, shown) }
@@ -193,6 +195,11 @@ function segmentsOf(broker: ShownBroker, isZombie: boolean, { store, cursor }: S
 }
 
 function updateSegment(element: HTMLElement, { epoch, count, isBelief }: Segment): void {
+  if (count === 0) {
+    setClass(element, 'none')
+    setText(element, 'leads no partition')
+    return
+  }
   setClass(element, `segment ${epochClass(epoch)}${isBelief ? ' believes' : ''}`)
   element.style.flexGrow = String(count)
   const words = `${isBelief ? 'believes it leads' : 'leads'} ${plural(count, 'partition')} in leader epoch ${epoch}`
@@ -200,14 +207,17 @@ function updateSegment(element: HTMLElement, { epoch, count, isBelief }: Segment
   setText(element, `${count} in epoch ${epoch}`)
 }
 
-function brokerSpans(lane: Lane, { atMs }: Shown): StripSpan[] {
+function brokerSpans(lane: Lane, { atMs, store }: Shown): StripSpan[] {
   const until = (span: Span): number => Math.min(span.endMs ?? atMs, atMs)
   const spans: StripSpan[] = []
+  // Nobody looked then.
+  const nothingKnown = { kind: 'unknown', startMs: 0, endMs: store.startMs, text: '' }
+  spans.push(nothingKnown)
   for (const span of lane.registered) {
     spans.push({ kind: 'registered', startMs: span.startMs, endMs: until(span), text: '' })
   }
   for (const span of lane.controller) {
-    const text = `controller · ${span.epoch ?? '?'}`
+    const text = `epoch ${span.epoch ?? '?'}`
     const kind = `reign ${epochClass(span.epoch)}`
     spans.push({ kind, startMs: span.startMs, endMs: until(span), text })
     const belief = lane.believes.find((each) => each.epoch === span.epoch)
@@ -215,7 +225,7 @@ function brokerSpans(lane: Lane, { atMs }: Shown): StripSpan[] {
     const endMs = until(belief)
     if (endMs <= span.endMs) continue
     const kindOfBelief = `reign belief believes ${epochClass(span.epoch)}`
-    const words = `believes: controller · ${span.epoch}`
+    const words = `believes: epoch ${span.epoch}`
     spans.push({ kind: kindOfBelief, startMs: span.endMs, endMs, text: words })
   }
   for (const fault of lane.faults) {

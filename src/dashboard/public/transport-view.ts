@@ -53,7 +53,7 @@ export class TransportView implements View {
   }
 
   goLive(): void {
-    if (this.#shown?.isFile === true) {
+    if (this.#shown?.isRecorded === true) {
       this.#playback.seekTo(this.#shown.store.events.length)
     } else this.#playback.goLive()
     this.#page.invalidate()
@@ -77,7 +77,7 @@ export class TransportView implements View {
 
   render(shown: Shown): void {
     this.#shown = shown
-    const { mode, store, atMs, isFile, cursor } = shown
+    const { mode, store, atMs, isRecorded, cursor } = shown
     const length = Math.max(1, store.endMs - store.startMs)
     if (document.activeElement !== this.#scrub || mode !== 'held') {
       const share = mode === 'live' ? 1 : (atMs - store.startMs) / length
@@ -90,7 +90,7 @@ export class TransportView implements View {
     setText(this.#pause, mode === 'held' ? 'Play' : 'Pause')
     setAttribute(this.#pause, 'aria-pressed', mode === 'held' ? 'true' : 'false')
     setClass(this.#live, mode === 'live' ? 'on' : '')
-    setText(this.#live, isFile ? 'End' : 'Live')
+    setText(this.#live, isRecorded ? 'End' : 'Live')
     setShown(this.#speed.parentElement!, true)
     this.#showMarks(shown)
   }

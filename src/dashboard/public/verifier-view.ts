@@ -30,7 +30,7 @@ export class VerifierView implements View {
     })
   }
 
-  render({ store, cursor, isFile, mode }: Shown): void {
+  render({ store, cursor, isRecorded, mode }: Shown): void {
     const at = lowerBound(store.verdicts, cursor) - 1
     const verdict = at < 0 ? null : (store.events[store.verdicts[at]!] as VerdictEvent)
     const show = (id: string, value: number | undefined): void => {
@@ -47,7 +47,7 @@ export class VerifierView implements View {
     const isRunning = verdict?.isRunning ?? false
     setText(this.#toggle, isRunning ? 'Stop' : 'Start')
     setAttribute(this.#toggle, 'data-running', String(isRunning))
-    const reason = isFile ? 'A recorded run is shown.' : this.#api.verifierReason
+    const reason = isRecorded ? 'A recorded run is shown.' : this.#api.verifierReason
     const isPast = mode !== 'live'
     this.#toggle.disabled = this.#isBusy || reason !== null || isPast
     const failed = verdict !== null && verdict.failed > 0 ? ` ${count(verdict.failed)} failed.` : ''
