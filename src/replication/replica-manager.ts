@@ -161,19 +161,30 @@ export class ReplicaManager {
   /** Starts the loops: ISR shrinking, checkpoints of high watermarks. Fetchers start by themselves. */
   start(): void {
     const { replicaLagTimeMaxMs, highWatermarkCheckpointIntervalMs } = this.options
+    let { brokers } = this.#ports.metadata.image
     this.#cancels.push(
-      this.#ports.metadata.onChange(() => {
+      this.#ports.metadata.onChange((image) => {
         this.#leadership.onImageChange()
+        const isAnyGone = [...brokers.keys()].some((id) => !image.brokers.has(id))
+        brokers = image.brokers
+        if (isAnyGone) this.#lookAtHighWatermarks()
         this.#finishTurn()
       }),
     )
     this.#every(replicaLagTimeMaxMs / 2, () => {
       for (const partition of this.#replicas.values()) partition.maybeShrinkIsr()
+      this.#lookAtHighWatermarks()
+      this.#finishTurn()
     })
     this.#every(highWatermarkCheckpointIntervalMs, () => {
       this.#lookForRetention()
       this.#ports.logs.checkpointHighWatermarks()
     })
+  }
+
+  /** A replica that was waited for, since it was about to join an ISR, is gone or too late. */
+  #lookAtHighWatermarks(): void {
+    for (const partition of this.#replicas.values()) partition.maybeAdvanceHighWatermark()
   }
 
   /** Ends loops and fetchers, answers what waits, checkpoints high watermarks. Logs stay open. */

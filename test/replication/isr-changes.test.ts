@@ -420,3 +420,33 @@ test('I13: a leader cut off from all acknowledges nothing, and gives in when it 
   assert.deepEqual(t.topic('orders').isr, [2, 3, 1])
   t.stop()
 })
+
+// A broker on its way out is refused by the controller but has all that the leader has.
+test('a replica that was about to join and is gone holds up no acknowledgement', async () => {
+  const t = new ReplicaCluster([1, 2, 3])
+  t.onAlterPartition = refuse(ErrorCode.INELIGIBLE_REPLICA)
+  await t.createTopic('orders', [1, 2, 3], { minInsyncReplicas: 2 }, [1, 2])
+  t.broker(1).produce('orders', ['a'])
+  await t.advance(1_000)
+  await t.crash(3)
+  const produced = t.broker(1).produce('orders', ['b'], { timeoutMs: 60_000 })
+  await t.advance(200)
+  assert.equal(produced.isDone, false)
+  t.setAlive(3, false)
+  await t.settle()
+  assert.equal(produced.answer.errorCode, ErrorCode.NONE)
+  t.stop()
+})
+
+test('a replica that was about to join and is cut off holds up nothing for long', async () => {
+  const t = new ReplicaCluster([1, 2, 3])
+  t.onAlterPartition = refuse(ErrorCode.INELIGIBLE_REPLICA)
+  await t.createTopic('orders', [1, 2, 3], { minInsyncReplicas: 2 }, [1, 2])
+  t.broker(1).produce('orders', ['a'])
+  await t.advance(1_000)
+  await t.crash(3)
+  const produced = t.broker(1).produce('orders', ['b'], { timeoutMs: 60_000 })
+  await t.advance(46_000)
+  assert.equal(produced.answer.errorCode, ErrorCode.NONE)
+  t.stop()
+})
