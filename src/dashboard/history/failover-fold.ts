@@ -41,6 +41,10 @@ export interface FailoverFold {
   readonly model: ClusterModel
   /** Oldest first. */
   records: FailoverRecord[]
+  /** Those of them that are not over. */
+  open: FailoverRecord[]
+  /** What `failoversOf` made of them. */
+  readonly views: WeakMap<FailoverRecord, { readonly revision: number; readonly failover: object }>
   readonly logTimes: LogTimes
   /** The newest proof of death of each broker. */
   readonly proofs: Map<number, { readonly atMs: number; readonly byBrokerId: number }>
@@ -69,11 +73,14 @@ const LONGEST_MS = 600_000
 /** A gap in the writes that begins so much after the last thing that happened has other reasons. */
 const GAP_BEGINS_MS = 250
 const TOLD_AFTER_MS = 2_000
+const NOBODY: ReadonlySet<number | null> = new Set()
 
 export function createFold(): FailoverFold {
   return {
     model: createClusterModel(),
     records: [],
+    open: [],
+    views: new WeakMap(),
     logTimes: new LogTimes(),
     proofs: new Map(),
     shutdowns: new Map(),
@@ -113,19 +120,25 @@ function begin(
   brokerId: number | null,
   startMs: number,
 ): FailoverRecord {
-  for (const record of fold.records) if (record.brokerId === brokerId) record.isOver = true
+  close(fold, (record) => record.brokerId === brokerId)
   const record = newRecord(fold.model, event.seq, cause, brokerId, startMs)
   fold.records.push(record)
+  fold.open.push(record)
   if (fold.records.length > RECORDS_MAX) fold.records = fold.records.slice(-RECORDS_MAX)
   return record
 }
 
 function openOf(fold: FailoverFold, brokerId: number | null): FailoverRecord | undefined {
-  return fold.records.findLast((record) => record.brokerId === brokerId && !record.isOver)
+  return fold.open.findLast((record) => record.brokerId === brokerId)
 }
 
-function openRecords(fold: FailoverFold): FailoverRecord[] {
-  return fold.records.filter(({ isOver }) => !isOver)
+function close(fold: FailoverFold, isOver: (record: FailoverRecord) => boolean): void {
+  if (!fold.open.some(isOver)) return
+  for (const record of fold.open.filter(isOver)) {
+    record.isOver = true
+    record.revision += 1
+  }
+  fold.open = fold.open.filter((record) => !record.isOver)
 }
 
 /** That of the broker, else that of ZooKeeper when it is away. */
@@ -152,14 +165,16 @@ function beginObserved(
 
 function mark(record: FailoverRecord, atMs: number): void {
   record.lastMs = Math.max(record.lastMs, atMs)
+  record.revision += 1
 }
 
 function closeQuiet(fold: FailoverFold, nowMs: number): void {
-  for (const record of openRecords(fold)) {
+  close(fold, (record) => {
+    if (nowMs - record.startMs > LONGEST_MS) return true
     const isAwaited = record.gone.length === 0 && mayLoseSession(record)
     const isQuiet = nowMs - record.lastMs > (isAwaited ? SESSION_LASTS_MS : QUIET_MS)
-    if (nowMs - record.startMs > LONGEST_MS || (isQuiet && isComplete(record))) record.isOver = true
-  }
+    return isQuiet && isComplete(record)
+  })
 }
 
 /** The session may still expire when the fault is over already. */
@@ -189,6 +204,7 @@ function onFault(fold: FailoverFold, event: FaultEvent): void {
       early.cause = cause
       early.startMs = atMs
       early.isOrderly ||= isOrderly(event)
+      early.revision += 1
       return
     }
     begin(fold, event, cause, brokerId, atMs).isOrderly = isOrderly(event)
@@ -238,7 +254,7 @@ function onZnode(fold: FailoverFold, event: ZnodeEvent): void {
   if (path === '/controller_epoch') {
     const epoch = parseControllerEpoch(data)
     if (epoch === null) return
-    for (const record of openRecords(fold)) {
+    for (const record of fold.open) {
       if (record.controllerGoneMs === null || record.epochNew !== null) continue
       record.epochNew = { atMs, epoch }
       mark(record, atMs)
@@ -259,7 +275,7 @@ function onController(fold: FailoverFold, event: ZnodeEvent, holder: number | nu
     mark(record, atMs)
     return
   }
-  for (const record of openRecords(fold)) {
+  for (const record of fold.open) {
     if (record.controllerGoneMs === null || record.controllerNew !== null) continue
     record.controllerNew = { atMs, brokerId: holder }
     mark(record, atMs)
@@ -272,6 +288,7 @@ function onRegistration(fold: FailoverFold, event: ZnodeEvent, brokerId: number)
     const record = openFor(fold, brokerId) ?? beginObserved(fold, event, 'broker-gone', brokerId)
     const isAgain = record.gone.some((each) => each.brokerId === brokerId)
     if (!isAgain) record.gone.push({ atMs, brokerId })
+    record.isWitnessed ||= isHeardBeside(fold, brokerId)
     const proof = fold.proofs.get(brokerId)
     if (proof !== undefined && atMs - proof.atMs <= PROOF_LASTS_MS) record.proof ??= proof
     mark(record, atMs)
@@ -284,13 +301,19 @@ function onRegistration(fold: FailoverFold, event: ZnodeEvent, brokerId: number)
   mark(record, atMs)
 }
 
+function isHeardBeside({ model }: FailoverFold, brokerId: number): boolean {
+  for (const { id, link } of model.brokers.values())
+    if (id !== brokerId && link === 'up') return true
+  return false
+}
+
 function onState(fold: FailoverFold, event: ZnodeEvent): void {
   const { topic, partition } = partitionOfPath(event.path)!
   const name = partitionName(topic, partition)
   const known = fold.model.topics.get(topic)?.partitions.get(partition)
   const state = parsePartitionState(event.data)
   const { atMs } = event
-  for (const record of openRecords(fold)) {
+  for (const record of fold.open) {
     const was = record.before.get(name)
     if (was === undefined) continue
     if (state === null) {
@@ -299,11 +322,12 @@ function onState(fold: FailoverFold, event: ZnodeEvent): void {
     }
     if (isElected(record, was, known, state) && !record.elections.has(name)) {
       record.elections.set(name, { atMs, leader: state.leader })
+      record.lastElectionMs = atMs
       mark(record, atMs)
     }
     const replicas = known?.replicas ?? []
-    const others = otherVictims(fold, record)
     const lacks = was.isr.filter((id) => replicas.includes(id) && !state.isr.includes(id))
+    const others = lacks.length === 0 ? NOBODY : otherVictims(fold, record)
     onIsr(
       record,
       name,
@@ -326,7 +350,7 @@ function isElected(
 }
 
 function otherVictims(fold: FailoverFold, record: FailoverRecord): Set<number | null> {
-  const ids = new Set(openRecords(fold).map(({ brokerId }) => brokerId))
+  const ids = new Set(fold.open.map(({ brokerId }) => brokerId))
   ids.delete(record.brokerId)
   return ids
 }
@@ -357,7 +381,7 @@ function onLog(fold: FailoverFold, event: BrokerLogEvent): void {
       onShutdown(fold, event, saidMs)
       break
     default:
-      for (const record of openRecords(fold)) onTold(record, sign, event.brokerId, saidMs)
+      for (const record of fold.open) onTold(record, sign, event.brokerId, saidMs)
   }
 }
 
@@ -376,7 +400,10 @@ function onShutdown(fold: FailoverFold, event: BrokerLogEvent, saidMs: number): 
   const { brokerId, atMs } = event
   fold.shutdowns.set(brokerId, saidMs)
   const open = openOf(fold, brokerId)
-  if (open !== undefined && open.gone.length === 0 && saidMs >= open.startMs) open.isOrderly = true
+  if (open !== undefined && open.gone.length === 0 && saidMs >= open.startMs) {
+    open.isOrderly = true
+    open.revision += 1
+  }
   const isAlive = fold.model.brokers.get(brokerId)?.isRegistered === true
   if (open !== undefined || !isAlive || atMs - saidMs > FAULT_LATE_MS) return
   beginObserved(fold, event, 'shutting-down', brokerId).isOrderly = true
@@ -404,11 +431,11 @@ function isToldOf(record: FailoverRecord, sign: ToldSign, brokerId: number, atMs
 
 /** What comes long after the elections is about something else. */
 function isSoon(record: FailoverRecord, brokerId: number, atMs: number): boolean {
-  if (atMs < record.startMs) return false
-  const elections = [...record.elections.values()].map((each) => each.atMs)
-  const firstMs = record.gone[0]?.atMs ?? record.startMs
-  const lastMs = Math.max(firstMs, record.controllerNew?.atMs ?? 0, ...elections)
-  return atMs <= lastMs + TOLD_AFTER_MS || (!record.told.has(brokerId) && elections.length > 0)
+  const { startMs, gone, controllerNew, lastElectionMs, told } = record
+  if (atMs < startMs) return false
+  const firstMs = gone[0]?.atMs ?? startMs
+  const lastMs = Math.max(firstMs, controllerNew?.atMs ?? 0, lastElectionMs ?? 0)
+  return atMs <= lastMs + TOLD_AFTER_MS || (!told.has(brokerId) && lastElectionMs !== null)
 }
 
 // ── writes ──
@@ -420,7 +447,7 @@ function onWrites(fold: FailoverFold, { topic, partitions, atMs }: WritesEvent):
     const firstAckMs = acked > 0 ? lastAckMs + longestGapMs : null
     const untilMs = firstAckMs ?? atMs
     const name = partitionName(topic, partition)
-    for (const record of openRecords(fold)) {
+    for (const record of fold.open) {
       const was = record.before.get(name)
       if (was === undefined || !isOfRecord(record, lastAckMs, untilMs)) continue
       const old = record.gaps.get(name)
@@ -428,19 +455,19 @@ function onWrites(fold: FailoverFold, { topic, partitions, atMs }: WritesEvent):
       const { isLed } = was
       record.gaps.set(name, { topic, partition, isLed, lastAckMs, firstAckMs, untilMs })
       if (firstAckMs !== null) mark(record, firstAckMs)
+      else record.revision += 1
     }
   }
 }
 
 function isOfRecord(record: FailoverRecord, lastAckMs: number, untilMs: number): boolean {
-  const elections = [...record.elections.values()].map(({ atMs }) => atMs)
   const turmoilMs = Math.max(
     record.startMs,
     record.linkDownMs ?? 0,
     record.gone.at(-1)?.atMs ?? 0,
     record.controllerNew?.atMs ?? 0,
     record.isrShrunkMs ?? 0,
-    ...elections,
+    record.lastElectionMs ?? 0,
   )
   return untilMs > record.startMs && lastAckMs <= turmoilMs + GAP_BEGINS_MS
 }

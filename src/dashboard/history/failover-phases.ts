@@ -9,8 +9,8 @@ const ACK_BEFORE_ELECTION_MS = 100
 /** Without an election a pause between acknowledgements counts from here on. */
 const OUTAGE_MS_MIN = 250
 
-/** `heard`: brokers whose logs we get. In the order of their ends. */
-export function phasesOf(record: FailoverRecord, heard: ReadonlySet<number>): Phase[] {
+/** In the order of their ends. */
+export function phasesOf(record: FailoverRecord): Phase[] {
   const phases: Phase[] = []
   const add = (kind: PhaseKind, fromMs: number, toMs: number | null, rest: Rest): void => {
     if (toMs === null) return
@@ -25,7 +25,7 @@ export function phasesOf(record: FailoverRecord, heard: ReadonlySet<number>): Ph
   const who = brokerId === null ? 'ZooKeeper' : `broker ${brokerId}`
   add('connection-lost', startMs, linkDownMs, { text: `${who} no longer heard` })
   if (brokerId === null) add('zookeeper-back', lostMs, linkUpMs, { text: 'ZooKeeper answers' })
-  addGone(record, heard, lostMs, add)
+  addGone(record, lostMs, add)
   add('controller-gone', lostMs, controllerGoneMs, { text: '/controller deleted' })
   const sinceMs = controllerGoneMs ?? lostMs
   const { controllerNew, epochNew, backMs, gone } = record
@@ -47,16 +47,11 @@ export function phasesOf(record: FailoverRecord, heard: ReadonlySet<number>): Ph
 
 type Add = (kind: PhaseKind, fromMs: number, toMs: number | null, rest: Rest) => void
 
-function addGone(
-  record: FailoverRecord,
-  heard: ReadonlySet<number>,
-  lostMs: number,
-  add: Add,
-): void {
+function addGone(record: FailoverRecord, lostMs: number, add: Add): void {
   const { gone } = record
   const last = gone.at(-1)
   if (last === undefined) return
-  const how = howGone(record, heard)
+  const how = howGone(record)
   const names = gone.map(({ brokerId }) => brokerId).join(', ')
   const why = {
     'session-expired': 'session expired',
@@ -67,12 +62,11 @@ function addGone(
   add('registration-gone', lostMs, last.atMs, { how, text: `/brokers/ids/${names}: ${why}` })
 }
 
-function howGone(record: FailoverRecord, heard: ReadonlySet<number>): HowGone {
-  const { proof, isOrderly, cause, brokerId } = record
+function howGone({ proof, isOrderly, isWitnessed, cause }: FailoverRecord): HowGone {
   if (proof !== null) return 'proof-of-death'
   if (isOrderly) return 'closed'
-  if (cause.kind === 'fault' && cause.fault === 'expire-session') return 'session-expired'
-  return [...heard].some((id) => id !== brokerId) ? 'session-expired' : 'unknown'
+  const isExpired = cause.kind === 'fault' && cause.fault === 'expire-session'
+  return isExpired || isWitnessed ? 'session-expired' : 'unknown'
 }
 
 function addElections({ elections, before }: FailoverRecord, add: Add): void {

@@ -36,6 +36,8 @@ export interface FailoverRecord {
   linkUpMs: number | null
   proof: { readonly atMs: number; readonly byBrokerId: number } | null
   isOrderly: boolean
+  /** When the registration went, somebody was heard who would have told of a proof of death. */
+  isWitnessed: boolean
   readonly gone: { readonly atMs: number; readonly brokerId: number }[]
   backMs: number | null
   controllerGoneMs: number | null
@@ -43,6 +45,7 @@ export interface FailoverRecord {
   epochNew: { readonly atMs: number; readonly epoch: number } | null
   /** By partition: the first new leader. */
   readonly elections: Map<string, { readonly atMs: number; readonly leader: number }>
+  lastElectionMs: number | null
   readonly told: Map<number, { readonly firstMs: number; lastMs: number }>
   readonly gaps: Map<string, WriteGap>
   isrShrunkMs: number | null
@@ -51,6 +54,8 @@ export interface FailoverRecord {
   /** When something was added last. */
   lastMs: number
   isOver: boolean
+  /** Grows with every change. */
+  revision: number
 }
 
 /** Between two acknowledgements. */
@@ -88,12 +93,14 @@ export function newRecord(
     linkUpMs: null,
     proof: null,
     isOrderly: false,
+    isWitnessed: false,
     gone: [],
     backMs: null,
     controllerGoneMs: null,
     controllerNew: null,
     epochNew: null,
     elections: new Map(),
+    lastElectionMs: null,
     told: new Map(),
     gaps: new Map(),
     isrShrunkMs: null,
@@ -101,6 +108,7 @@ export function newRecord(
     isrFullMs: null,
     lastMs: startMs,
     isOver: false,
+    revision: 0,
   }
 }
 

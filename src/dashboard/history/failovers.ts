@@ -96,15 +96,19 @@ export function foldFailovers(events: Iterable<ClusterEvent>): Failover[] {
   return failoversOf(fold)
 }
 
-/** Oldest first. */
-export function failoversOf({ records, model }: FailoverFold): Failover[] {
-  const heard = new Set<number>()
-  for (const { id, link } of model.brokers.values()) if (link === 'up') heard.add(id)
-  return records.map((record) => failoverOf(record, heard))
+/** Oldest first. One that did not change is the same object as before. */
+export function failoversOf({ records, views }: FailoverFold): Failover[] {
+  return records.map((record) => {
+    const view = views.get(record)
+    if (view?.revision === record.revision) return view.failover as Failover
+    const failover = failoverOf(record)
+    views.set(record, { revision: record.revision, failover })
+    return failover
+  })
 }
 
-function failoverOf(record: FailoverRecord, heard: ReadonlySet<number>): Failover {
-  const phases = phasesOf(record, heard)
+function failoverOf(record: FailoverRecord): Failover {
+  const phases = phasesOf(record)
   const outages = outagesOf(record)
   const gaps = outages.map(({ gapMs }) => gapMs)
   return {
