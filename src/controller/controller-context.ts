@@ -205,3 +205,11 @@ export function formatLeadership(leadership: Leadership): string {
     `partitionEpoch=${leadership.partitionEpoch})`
   )
 }
+
+/**
+ * Whether a deletion can wait for the end of a reassignment. Without a leader that never comes: none is
+ * elected for a topic that is to be deleted.
+ */
+export function canMove({ leadership }: Partition): boolean {
+  return leadership?.leader !== NO_LEADER
+}

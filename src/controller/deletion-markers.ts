@@ -3,7 +3,7 @@
 import type { Logger } from '../base/ports.ts'
 import type { ZkOperations } from '../zk/zk-client.ts'
 import { deleteTopicPath, deleteTopicsPath } from '../zk/znodes.ts'
-import type { ControllerContext, Topic } from './controller-context.ts'
+import { type ControllerContext, canMove, type Topic } from './controller-context.ts'
 import type { EpochFence } from './epoch-fence.ts'
 import type { TopicDeletion } from './topic-deletion.ts'
 import { WatchPoint } from './watch-point.ts'
@@ -75,7 +75,8 @@ export class DeletionMarkers {
   }
 
   #isReassigning({ partitions }: Topic): boolean {
-    return partitions.some((partition) => this.#ports.context.reassigning.has(partition))
+    const { reassigning } = this.#ports.context
+    return partitions.some((partition) => reassigning.has(partition) && canMove(partition))
   }
 
   #hasOfflineReplica({ partitions }: Topic): boolean {

@@ -13,7 +13,12 @@ import {
   settled,
   targetReplicas,
 } from './assignment.ts'
-import type { Assignment, ControllerContext, Partition } from './controller-context.ts'
+import {
+  type Assignment,
+  type ControllerContext,
+  canMove,
+  type Partition,
+} from './controller-context.ts'
 import { ControllerMovedError } from './epoch-fence.ts'
 import type { PartitionStates } from './partition-states.ts'
 import type { ReplicaStates } from './replica-states.ts'
@@ -45,7 +50,8 @@ export class Reassignment {
   /** Starts, supersedes or continues. */
   async run(partition: Partition, assignment: Assignment): Promise<void> {
     const { topicDeletion } = this.#ports
-    topicDeletion.markIneligible([partition.topic.name], 'topic reassignment in progress')
+    const waiting = canMove(partition) ? [partition.topic.name] : []
+    topicDeletion.markIneligible(waiting, 'topic reassignment in progress')
     await this.#recordGoal(partition, assignment)
     if (isComplete(partition)) await this.#complete(partition)
     else await this.#startNewReplicas(partition)

@@ -119,6 +119,26 @@ test('a topic that goes takes along what the znode still asks for it', async () 
   assert.equal(await cluster.exists(reassignPartitionsPath), false)
 })
 
+test('a deletion does not wait for a reassignment that has no leader to go on with', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.createTopic('t', { 0: [2] })
+  await cluster.controller.controller.alterPartitionReassignments({
+    timeoutMs: 1000,
+    topics: [{ name: 't', partitions: [{ partitionIndex: 0, replicas: [3] }] }],
+  })
+  await cluster.store.markForDeletion('t')
+  await cluster.settle()
+  assert.equal(await cluster.exists(topic), true)
+  // As a deletion that had begun leaves it; nobody elects leaders for a topic that is to go.
+  const { leaderEpoch, partitionEpoch } = await cluster.leadership('t', 0)
+  const state = { version: 1, leader: -1, leader_epoch: leaderEpoch + 1, isr: [2] }
+  const data = Buffer.from(JSON.stringify({ ...state, controller_epoch: 1 }))
+  await cluster.operator.set('/brokers/topics/t/partitions/0/state', data, partitionEpoch)
+  await cluster.broker(1).die()
+  assert.equal(await cluster.exists(topic), false)
+  assert.equal(await cluster.exists(marker), false)
+})
+
 test('D5: partitions added while deleting are taken back (KAFKA-6612)', async () => {
   const cluster = await deletionWithDeadBroker()
   const stored = await cluster.topic('t')
