@@ -1,5 +1,10 @@
 /** Everything a running broker measures, under the names of Kafka's JMX exporter and a few of its own. */
-import type { LatencyHistogram } from '../base/latency-histogram.ts'
+import { LatencyHistogram } from '../base/latency-histogram.ts'
+import {
+  type ControllerActivity,
+  type ControllerStats,
+  controllerActivities,
+} from '../controller/controller-stats.ts'
 import type { KafkaController } from '../controller/kafka-controller.ts'
 import type { ReplicaManager } from '../replication/replica-manager.ts'
 import type { TopicStats } from '../replication/replication-stats.ts'
@@ -57,11 +62,9 @@ function measureController(page: MetricPage, controller: KafkaController): void 
   )
   gauge('activebrokercount', 'Registered brokers.', values.activeBrokerCount)
   gauge('fencedbrokercount', 'Always zero with ZooKeeper.', values.fencedBrokerCount)
-  page.gauge(
-    'kafka_controller_controllereventmanager_eventqueuesize',
-    'Events that wait for the controller.',
-    values.eventQueueSize,
-  )
+  const events = 'kafka_controller_controllereventmanager'
+  page.gauge(`${events}_eventqueuesize`, 'Events that wait.', values.eventQueueSize)
+  page.histogram(`${events}_eventqueuetimems`, 'Milliseconds they have waited.', stats.queueTime)
   const channel = 'kafka_controller_controllerchannelmanager'
   let total = 0
   for (const [brokerId, size] of values.queueSizes) {
@@ -81,7 +84,7 @@ function measureController(page: MetricPage, controller: KafkaController): void 
     'Milliseconds of an election of leaders.',
     stats.leaderElections,
   )
-  measureActivities(page, statsName, stats.activities)
+  measureActivities(page, statsName, stats)
   for (const [phase, ms] of stats.phases) {
     page.gauge(
       'failover_phase_seconds',
@@ -93,17 +96,21 @@ function measureController(page: MetricPage, controller: KafkaController): void 
 }
 
 /** Kafka tells the time of broker changes as that of leader elections. */
-const NOT_TOLD = new Set(['Idle', 'BrokerChange'])
+const NOT_TOLD: ReadonlySet<ControllerActivity> = new Set([
+  'Idle',
+  'BrokerChange',
+  'UpdateMetadataResponseReceived',
+])
 
-function measureActivities(
-  page: MetricPage,
-  prefix: string,
-  activities: ReadonlyMap<string, LatencyHistogram>,
-): void {
-  for (const [activity, time] of activities) {
+/** All from the start on: a rate needs the zero before the first one. */
+function measureActivities(page: MetricPage, prefix: string, stats: ControllerStats): void {
+  for (const activity of controllerActivities) {
     if (NOT_TOLD.has(activity)) continue
-    const name = `${prefix}_${activity.toLowerCase()}rateandtimems`
-    page.histogram(name, `Milliseconds of an event ${activity}.`, time)
+    const told =
+      activity === 'AlterPartitionReassignment' ? 'PartitionReassignment' : String(activity)
+    const name = `${prefix}_${told.toLowerCase()}rateandtimems`
+    const time = stats.activities.get(activity) ?? new LatencyHistogram()
+    page.histogram(name, `Milliseconds of an event ${told}.`, time)
   }
 }
 
@@ -189,10 +196,12 @@ function measureTopics(page: MetricPage, { stats }: ReplicaManager): void {
     )
     counter('failedproducerequests', 'Of these, refused.', counters.failedProduceRequests)
     counter('failedfetchrequests', 'Partitions not fetched.', counters.failedFetchRequests)
-    counter('replicationbytesin', 'Bytes from leaders.', counters.replicationBytesIn)
-    counter('replicationbytesout', 'Bytes to followers.', counters.replicationBytesOut)
   }
-  count(stats.allTopics(), {})
+  const all = stats.allTopics()
+  count(all, {})
+  const prefix = 'kafka_server_brokertopicmetrics_replication'
+  page.counter(`${prefix}bytesin_total`, 'Bytes from leaders.', all.replicationBytesIn)
+  page.counter(`${prefix}bytesout_total`, 'Bytes to followers.', all.replicationBytesOut)
   for (const [topic, counters] of stats.topics) count(counters, { topic })
 }
 

@@ -61,6 +61,8 @@ export class ControllerStats {
   readonly #clock: Clock
   uncleanElections = 0
   readonly leaderElections = new LatencyHistogram()
+  /** How long events waited for their turn. */
+  readonly queueTime = new LatencyHistogram()
   /** Time spent per kind of event. */
   readonly activities = new Map<ControllerActivity, LatencyHistogram>()
   activity: ControllerActivity = 'Idle'
@@ -82,6 +84,10 @@ export class ControllerStats {
 
   onLeaderElection(ms: number): void {
     this.leaderElections.record(ms, this.nowMs())
+  }
+
+  onEventBegun(waitedMs: number): void {
+    this.queueTime.record(waitedMs, this.nowMs())
   }
 
   onActivity(activity: ControllerActivity, ms: number): void {

@@ -17,18 +17,24 @@ export interface ControllerEvent {
 
 interface Queued {
   readonly event: ControllerEvent
+  readonly queuedMs: number
   readonly onDone: () => void
 }
 
 export class EventQueue {
-  readonly #run: (event: ControllerEvent) => Promise<void>
+  readonly #run: (event: ControllerEvent, waitedMs: number) => Promise<void>
+  readonly #nowMs: () => number
   #waiting: Queued[] = []
   #isRunning = false
   #isClosed = false
 
-  /** `run` processes one event and never rejects. */
-  constructor(run: (event: ControllerEvent) => Promise<void>) {
+  /** `run` processes one event and never rejects; it is told how long the event has waited. */
+  constructor(
+    run: (event: ControllerEvent, waitedMs: number) => Promise<void>,
+    nowMs: () => number,
+  ) {
     this.#run = run
+    this.#nowMs = nowMs
   }
 
   get size(): number {
@@ -42,7 +48,7 @@ export class EventQueue {
       return Promise.resolve()
     }
     return new Promise((resolve) => {
-      this.#waiting.push({ event, onDone: resolve })
+      this.#waiting.push({ event, queuedMs: this.#nowMs(), onDone: resolve })
       if (!this.#isRunning) void this.#drain()
     })
   }
@@ -71,7 +77,7 @@ export class EventQueue {
   async #drain(): Promise<void> {
     this.#isRunning = true
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      await this.#run(next.event)
+      await this.#run(next.event, this.#nowMs() - next.queuedMs)
       next.onDone()
     }
     this.#isRunning = false

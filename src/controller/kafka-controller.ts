@@ -78,7 +78,13 @@ export class KafkaController {
     this.stats = new ControllerStats(ports.clock)
     const prefix = `[Controller id=${ports.brokerId}] `
     this.#log = ports.loggers.get('kafka.controller.KafkaController', prefix)
-    this.#queue = new EventQueue((event) => this.#process(event))
+    this.#queue = new EventQueue(
+      (event, waitedMs) => {
+        this.stats.onEventBegun(waitedMs)
+        return this.#process(event)
+      },
+      () => this.stats.nowMs(),
+    )
     this.#watch = this.#newWatch()
     const listener = () => ports.config().interBrokerListenerName
     this.#probe = new ControllerProbe({ ...ports, listener, log: this.#log }, (remove) =>

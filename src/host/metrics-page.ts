@@ -28,7 +28,7 @@ export class MetricsPage {
     return own.map(formatFamily).join('') + (await client.register.metrics())
   }
 
-  /** Since the scrape before. Kafka has threads for these two; a broker here is one loop. */
+  /** Since the scrape before. Kafka has threads for these; a broker here is one loop. */
   #idle(): MetricFamily[] {
     const now = performance.eventLoopUtilization()
     const { utilization } =
@@ -40,8 +40,10 @@ export class MetricsPage {
     const help =
       'Part of the time since the scrape before in which the event loop had nothing to do.'
     return [
-      'kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent',
+      // As kafka-2_0_0.yml names it, and as the boards do that name meters of percents apart.
+      'kafka_network_socketserver_networkprocessoravgidlepercent',
       'kafka_network_socketserver_networkprocessoravgidle_percent',
+      'kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent',
     ].map((name) => ({ name, type: 'gauge', help, samples: [{ labels: {}, value }] }))
   }
 }

@@ -6,7 +6,10 @@ import { settlePromises } from '../support/fake-clock.ts'
 
 function setUp() {
   const done: string[] = []
-  const queue = new EventQueue((event) => event.process())
+  const queue = new EventQueue(
+    (event) => event.process(),
+    () => 0,
+  )
   const event = (name: string, work: () => Promise<void> = async () => {}) => ({
     name,
     activity: 'Idle' as const,
