@@ -85,7 +85,11 @@ function measureController(page: MetricPage, controller: KafkaController): void 
     stats.leaderElections,
   )
   measureActivities(page, statsName, stats)
-  for (const [phase, ms] of stats.phases) {
+  measurePhases(page, stats)
+}
+
+function measurePhases(page: MetricPage, { phases }: ControllerStats): void {
+  for (const [phase, ms] of phases) {
     page.gauge(
       'failover_phase_seconds',
       'How long a phase of the newest failover took that this controller has seen.',

@@ -11,7 +11,7 @@ import {
 } from '../cluster/cluster-setup.ts'
 import { ConfigChanges } from '../cluster/config-changes.ts'
 import { endpointOf, MetadataCache } from '../cluster/image.ts'
-import { Registration } from '../cluster/registration.ts'
+import { type OwnRegistration, Registration } from '../cluster/registration.ts'
 import { StateWatcher } from '../cluster/state-watcher.ts'
 import { KafkaController } from '../controller/kafka-controller.ts'
 import type { ClientChannel } from '../network/client-channel.ts'
@@ -201,7 +201,7 @@ export class Broker {
   }
 
   async #build(): Promise<Running> {
-    const { clock, random, loggers } = this.#ports
+    const { random, loggers } = this.#ports
     const config = this.#config
     this.#phase = 'connecting'
     // Bound first: a taken port is told at once, and the port is real when it is registered.
@@ -220,11 +220,7 @@ export class Broker {
 
     this.#phase = 'registering'
     const metadata = new MetadataCache()
-    const ownZk = { zk, clock, logger: loggers.get('kafka.zk.KafkaZkClient') }
-    const rack = config['broker.rack']
-    const { httpPort } = this.#ports
-    const jmx = httpPort === undefined ? {} : { jmxPort: httpPort }
-    const registration = new Registration(ownZk, brokerId, { endpoints, rack, ...jmx })
+    const registration = this.#makeRegistration(zk, brokerId, endpoints)
     const context: BuildContext = { brokerId, clusterId, zk, configs, logs, metadata, registration }
     const controllerChannel = this.#makeControllerChannel(context)
     const replicas = this.#makeReplicaManager(context, controllerChannel)
@@ -263,6 +259,18 @@ export class Broker {
       services,
       metrics,
     }
+  }
+
+  #makeRegistration(
+    zk: ZkSession,
+    brokerId: number,
+    endpoints: OwnRegistration['endpoints'],
+  ): Registration {
+    const { clock, loggers, httpPort } = this.#ports
+    const ports = { zk, clock, logger: loggers.get('kafka.zk.KafkaZkClient') }
+    const jmx = httpPort === undefined ? {} : { jmxPort: httpPort }
+    const own = { endpoints, rack: this.#config['broker.rack'], ...jmx }
+    return new Registration(ports, brokerId, own)
   }
 
   async #bind(): Promise<{ sockets: ListenerSockets; bound: ListenAddress[] }> {
