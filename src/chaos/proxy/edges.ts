@@ -45,6 +45,22 @@ export function edgeOf(place: EdgePlace, toxics: EdgeToxics): ProxiedEdge {
   }
 }
 
+/** Several proxies that are one edge; named after the first. */
+export function oneEdge(edges: readonly ProxiedEdge[]): ProxiedEdge {
+  return {
+    ...edges[0]!,
+    cut: () => {
+      for (const edge of edges) edge.cut()
+    },
+    slow: (latencyMs, jitterMs) => {
+      for (const edge of edges) edge.slow(latencyMs, jitterMs)
+    },
+    heal: () => {
+      for (const edge of edges) edge.heal()
+    },
+  }
+}
+
 /** `broker-1-to-broker-2`, `broker-1-to-zookeeper`, `clients-to-broker-1`. */
 export function edgeName({ from, to }: EdgePlace): string {
   const source = from === null ? 'clients' : `broker-${from}`
