@@ -165,6 +165,19 @@ test('a stream stays when the registration goes, and moves when it comes back el
   assert.equal(streams.size, 0)
 })
 
+test('of several hosts the first that answers is taken', async (t) => {
+  const { endpoint, streams, links } = await follow(t)
+  const hosts = ['127.0.0.77', 'no-such-host.invalid', '127.0.0.1']
+  const data = JSON.stringify({
+    version: 5,
+    jmx_port: endpoint.port,
+    endpoints: hosts.map((host, at) => `L${at}://${host}:9092`),
+  })
+  streams.onZnode({ path: '/brokers/ids/1', change: 'found', data })
+  await until('it is heard', () => links().includes(true))
+  assert.deepEqual(links(), [false, true])
+})
+
 test('a process that stands still is noticed, and when it moves again', async (t) => {
   const { endpoint, register, links } = await follow(t, 100)
   register()

@@ -1,5 +1,5 @@
 /**
- * One broker's event stream: connected for as long as we look, tried again with growing pauses. The
+ * One broker's event stream, at the first of its hosts that answers: connected for as long as we look, tried again with growing pauses. The
  * link is up while the stream is open and the broker answers: a process that stands still keeps its
  * connections, so it is asked for a sign of life every second.
  */
@@ -44,7 +44,10 @@ export class BrokerStream {
   readonly #options: StreamOptions
   readonly #events: StreamEvents
   readonly #seen = new SeenLines()
-  #address: StreamAddress
+  #addresses: readonly StreamAddress[]
+  /** Which of them is tried, and which answered last. */
+  #addressAt = 0
+  #answeredAt = 0
   #request: http.ClientRequest | null = null
   #probe: http.ClientRequest | null = null
   #cancelWait: () => void = () => {}
@@ -57,21 +60,29 @@ export class BrokerStream {
   #secondBegan = Number.NEGATIVE_INFINITY
   #linesInSecond = 0
 
-  constructor(clock: Clock, address: StreamAddress, options: StreamOptions, events: StreamEvents) {
+  /** `addresses`: at least one. */
+  constructor(
+    clock: Clock,
+    addresses: readonly StreamAddress[],
+    options: StreamOptions,
+    events: StreamEvents,
+  ) {
     this.#clock = clock
-    this.#address = address
+    this.#addresses = addresses
     this.#options = options
     this.#events = events
     this.#connect()
   }
 
   /** A broker that registers again is tried at once, also at the same place. */
-  moveTo(address: StreamAddress): void {
-    const isSame = address.host === this.#address.host && address.port === this.#address.port
-    this.#address = address
+  moveTo(addresses: readonly StreamAddress[]): void {
+    const isSame = JSON.stringify(addresses) === JSON.stringify(this.#addresses)
+    this.#addresses = addresses
+    if (!isSame) this.#answeredAt = 0
     this.#pauseMs = FIRST_PAUSE_MS
     if (isSame && this.#isOpen) return
     this.#abort()
+    this.#addressAt = this.#answeredAt
     this.#connect()
   }
 
@@ -105,7 +116,7 @@ export class BrokerStream {
   }
 
   #get(path: string, onAnswer: (response: http.IncomingMessage) => void): http.ClientRequest {
-    const { host, port } = this.#address
+    const { host, port } = this.#addresses[this.#addressAt]!
     const request = http.get({ host, port, path, agent: false, maxHeaderSize: 8_192 }, onAnswer)
     // What went wrong is told by `close`, which follows.
     request.on('error', () => {})
@@ -122,6 +133,7 @@ export class BrokerStream {
     const openedMs = this.#clock.monotonicMs()
     this.#isOpen = true
     this.#isSilent = false
+    this.#answeredAt = this.#addressAt
     this.#seen.onConnected()
     this.#tellLink()
     this.#probeLater()
@@ -138,6 +150,7 @@ export class BrokerStream {
 
   #onClosed(): void {
     this.#request = null
+    if (!this.#isOpen) this.#addressAt = (this.#addressAt + 1) % this.#addresses.length
     this.#onBroken()
     this.#cancelWait = this.#clock.after(this.#pauseMs, () => this.#connect())
     this.#pauseMs = Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2)

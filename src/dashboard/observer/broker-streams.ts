@@ -17,6 +17,7 @@ export interface BrokerStreamsOptions {
 }
 
 const STREAMS_MAX = 500
+const HOSTS_MAX = 8
 const PROBE_EVERY_MS = 1_000
 
 export class BrokerStreams {
@@ -45,14 +46,14 @@ export class BrokerStreams {
   onZnode(event: Pick<ZnodeEvent, 'path' | 'change' | 'data'>): void {
     const brokerId = brokerIdInPath(event.path)
     if (brokerId === null || event.change === 'deleted') return
-    const address = this.#addressOf(brokerId, event.data)
+    const addresses = this.#addressesOf(brokerId, event.data)
     const stream = this.#streams.get(brokerId)
-    if (address === null) {
+    if (addresses.length === 0) {
       stream?.stop()
       this.#streams.delete(brokerId)
-    } else if (stream !== undefined) stream.moveTo(address)
+    } else if (stream !== undefined) stream.moveTo(addresses)
     else if (this.#streams.size < STREAMS_MAX) {
-      this.#streams.set(brokerId, this.#open(brokerId, address))
+      this.#streams.set(brokerId, this.#open(brokerId, addresses))
     }
   }
 
@@ -61,21 +62,25 @@ export class BrokerStreams {
     this.#streams.clear()
   }
 
-  #addressOf(brokerId: number, data: string | null): StreamAddress | null {
+  /** A broker has one host per listener, and not each can be reached from everywhere. */
+  #addressesOf(brokerId: number, data: string | null): StreamAddress[] {
     const registration = parseRegistration(data)
-    const host = registration?.endpoints[0]?.host
-    if (registration === null || !host || !isPort(registration.jmxPort)) return null
-    const registered = { host, port: registration.jmxPort }
+    if (registration === null || !isPort(registration.jmxPort)) return []
+    const { endpoints, jmxPort: port } = registration
+    const hosts = [...new Set(endpoints.map(({ host }) => host))].filter((host) => host !== '')
     const { addressOf } = this.#options
-    return addressOf === undefined ? registered : addressOf(brokerId, registered)
+    return hosts.slice(0, HOSTS_MAX).flatMap((host) => {
+      const registered = { host, port }
+      return addressOf === undefined ? registered : (addressOf(brokerId, registered) ?? [])
+    })
   }
 
-  #open(brokerId: number, address: StreamAddress): BrokerStream {
+  #open(brokerId: number, addresses: readonly StreamAddress[]): BrokerStream {
     const wallMs = () => this.#time.now()
     const probeEveryMs = this.#options.probeEveryMs ?? PROBE_EVERY_MS
     return new BrokerStream(
       this.#clock,
-      address,
+      addresses,
       { wallMs, probeEveryMs },
       {
         onLine: ({ atMs: brokerAtMs, level, logger, message }) =>

@@ -15,8 +15,10 @@ type Seen = Omit<ZnodeEvent, 'seq' | 'writer'>
 
 /** Written by nobody but the active controller. */
 const CONTROLLER_CREATES = /^\/brokers\/topics\/[^/]+\/partitions(\/\d+)?$/
-const CONTROLLER_DELETES =
-  /^\/(brokers\/topics|admin\/delete_topics|isr_change_notification|log_dir_event_notification|config\/topics)\/./
+const CONTROLLER_DELETES = new RegExp(
+  '^/(brokers/topics|admin/delete_topics|isr_change_notification|log_dir_event_notification' +
+    '|config/topics)/.',
+)
 const CONTROLLER_WRITES = /^\/(feature|latest_producer_id_block)$/
 const NOBODY = '0x0'
 /** So many reigns are remembered. */
