@@ -29,6 +29,13 @@ export class VerifierSwitch implements VerifierControl {
     return this.#current?.verdict ?? null
   }
 
+  /** Ends at once, without a verdict. */
+  abandon(): void {
+    const abandon = () => this.#current?.abandon()
+    this.#starting?.then(abandon, () => {})
+    abandon()
+  }
+
   start(): Promise<void> {
     if (this.#starting !== null) return this.#starting
     if (this.isRunning) return Promise.resolve()

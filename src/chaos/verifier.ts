@@ -126,6 +126,9 @@ export class Verifier {
       this.#lanes = partitions.map((each) =>
         this.#makeLane({ run, scout, count }, each, starts[each]!.offset),
       )
+    } catch (error) {
+      await this.#scout?.close()
+      throw error
     } finally {
       await client.close()
     }
@@ -142,6 +145,21 @@ export class Verifier {
   stop(): Promise<Verdict> {
     this.#stopping ??= this.#finish()
     return this.#stopping
+  }
+
+  /** Ends at once, without a last reading: for when nobody wants the verdict any more. */
+  abandon(): void {
+    if (!this.isRunning) return
+    this.#stopping ??= Promise.resolve(this.verdict)
+    this.#endedAtMs ??= this.#ports.clock.monotonicMs()
+    this.#cancelReport()
+    this.#state = 'ended'
+    for (const { writer, reader } of this.#lanes) {
+      void writer.stop()
+      void reader.abort()
+    }
+    // What hangs in a request is woken by that.
+    void this.#closeClients()
   }
 
   get verdict(): Verdict {
@@ -209,9 +227,13 @@ export class Verifier {
     this.#state = 'ended'
     this.#emitWrites()
     this.#emitVerdict()
+    await this.#closeClients()
+    return this.verdict
+  }
+
+  async #closeClients(): Promise<void> {
     await Promise.all(this.#lanes.flatMap(({ clients }) => clients.map((each) => each.close())))
     await this.#scout?.close()
-    return this.verdict
   }
 
   #scheduleReport(): void {

@@ -195,6 +195,21 @@ test('the last reading that never ends leaves the rest unchecked', async () => {
   assert.notEqual(verdict.lastError, null)
 })
 
+test('a verifier that is abandoned ends at once, also when all brokers hang', async () => {
+  const { clock, brokers, verifier, events, during } = setUp()
+  await during(verifier.start())
+  await clock.advanceAsync(500)
+  for (const id of [1, 2, 3]) brokers.paused.add(id)
+  await clock.advanceAsync(500)
+  verifier.abandon()
+  assert.equal(verifier.isRunning, false)
+  events.length = 0
+  await clock.advanceAsync(60_000)
+  assert.equal(clock.pendingTimers, 0)
+  await during(verifier.stop())
+  assert.deepEqual(events, [])
+})
+
 test('writes are told ten times a second, and at once when they work again', async () => {
   const { clock, brokers, events, verifier, during } = setUp()
   await during(verifier.start())
