@@ -85,6 +85,7 @@ export class Dispatcher {
     const request = decodeRequest(api, version, frame, header.bodyOffset)
     const context: RequestContext = {
       version,
+      correlationId: header.correlationId,
       clientId: header.clientId ?? '',
       listener: connection.listener,
       clientAddress: connection.remoteAddress,

@@ -11,6 +11,7 @@ import type { BrokerServices } from './services.ts'
 export interface RequestContext {
   /** Version of the request. One schema covers all, so handlers rarely ask. */
   readonly version: number
+  readonly correlationId: number
   /** Empty for a null client id. */
   readonly clientId: string
   /** Name of the listener that the request came in on. */

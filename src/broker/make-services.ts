@@ -47,7 +47,7 @@ export function makeServices(
   { controllerChannel, replicas, controller }: Minds,
 ): BrokerServices {
   const { brokerId, clusterId, zk, configs, logs, metadata, registration } = context
-  const { clock, random, disk } = ports
+  const { clock, random, disk, loggers } = ports
   const topics = makeTopicCreator(ports, config, context)
   let featuresEpoch = -1
   void zk.exists(featurePath).then((stat) => {
@@ -66,6 +66,7 @@ export function makeServices(
     controller,
     configs,
     topics,
+    stateChangeLog: loggers.get('state.change.logger', `[Broker id=${brokerId}] `),
     logLevels: ports.logLevels ?? null,
     autoTopics: new AutoTopicCreation(
       () => config['auto.create.topics.enable'],

@@ -1,7 +1,7 @@
 /**
  * What handlers may use of the broker they run in. `broker.ts` builds it once; tests build their own.
  */
-import type { Clock, Disk, Random } from '../base/ports.ts'
+import type { Clock, Disk, Logger, Random } from '../base/ports.ts'
 import type { MetadataCache } from '../cluster/image.ts'
 import type { KafkaController } from '../controller/kafka-controller.ts'
 import type { ReplicaManager } from '../replication/replica-manager.ts'
@@ -32,6 +32,8 @@ export interface BrokerServices {
   readonly controller: KafkaController
   readonly configs: ConfigService
   readonly topics: TopicCreator
+  /** What the controller made us do. */
+  readonly stateChangeLog: Logger
   /** Null: levels of loggers cannot be seen or changed here. */
   readonly logLevels: LogLevels | null
   readonly autoTopics: AutoTopicCreation

@@ -49,6 +49,7 @@ function untilLogged(
 const CONTROLLER = 'kafka.controller.KafkaController'
 const SERVER = 'kafka.server.KafkaServer'
 const PARTITION = 'kafka.cluster.Partition'
+const STATE_CHANGES = 'state.change.logger'
 
 test('a broker that starts', async () => {
   const { port } = cluster.broker(1)
@@ -82,6 +83,24 @@ test('a controller that is elected, and a topic', async () => {
     String.raw`\[Controller id=\d\] New partition creation callback for t-0,t-1`,
     CONTROLLER,
   )
+})
+
+test('a broker that does what the controller asks for', async () => {
+  const controller = controllerId()
+  const asked = String.raw`correlationId \d+ from controller ${controller} for 2 partitions`
+  for (const id of [1, 2]) {
+    const prefix = String.raw`\[Broker id=${id}\]`
+    await untilLogged(`${prefix} Handling LeaderAndIsr request ${asked}`, STATE_CHANGES, [id])
+    await untilLogged(`${prefix} Finished LeaderAndIsr request in \\d+ms ${asked}`, STATE_CHANGES, [
+      id,
+    ])
+    await untilLogged(
+      `${prefix} Add 2 partitions and deleted 0 partitions from metadata cache in response to ` +
+        `UpdateMetadata request sent by controller ${controller} epoch 1 with correlation id \\d+`,
+      STATE_CHANGES,
+      [id],
+    )
+  }
 })
 
 /** The newest of the two to be elected. */

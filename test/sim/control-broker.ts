@@ -141,6 +141,7 @@ export class ControlBroker implements SimBroker {
       },
       configs: { knows: () => true, loadTopic: () => Promise.resolve() },
       logs: { updateConfigs: () => {} },
+      stateChangeLog: this.#ports.loggers.get('state.change.logger'),
     } as unknown as BrokerServices
     const handlers = [
       handleAlterPartition,

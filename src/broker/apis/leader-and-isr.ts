@@ -2,19 +2,40 @@
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import { leaderAndIsr } from '../../protocol/messages/leader-and-isr.ts'
 import type { RequestOf } from '../../protocol/types.ts'
-import { handler } from '../handler.ts'
+import { handler, type RequestContext } from '../handler.ts'
 import type { BrokerServices } from '../services.ts'
 
 type Request = RequestOf<typeof leaderAndIsr>
 
 export const handleLeaderAndIsr = handler(
   leaderAndIsr,
-  (request, services) => {
+  (request, services, context) => {
+    const done = logWork(request, services, context)
     const unread = topicsToRead(request, services)
-    return unread.length === 0 ? apply(request, services) : readAndApply(request, services, unread)
+    return unread.length === 0
+      ? done(apply(request, services))
+      : readAndApply(request, services, unread).then(done)
   },
   (request, code) => failAll(request, code),
 )
+
+/** In Kafka's words: whoever times failovers reads them. */
+function logWork(
+  { controllerId, topicStates, ungroupedPartitionStates }: Request,
+  { clock, stateChangeLog }: BrokerServices,
+  { correlationId }: RequestContext,
+): <T>(answer: T) => T {
+  const grouped = topicStates.reduce((sum, { partitionStates }) => sum + partitionStates.length, 0)
+  const count = grouped + ungroupedPartitionStates.length
+  const what = `correlationId ${correlationId} from controller ${controllerId} for ${count} partitions`
+  const startMs = clock.monotonicMs()
+  stateChangeLog.info(`Handling LeaderAndIsr request ${what}`)
+  return (answer) => {
+    const tookMs = Math.round(clock.monotonicMs() - startMs)
+    stateChangeLog.info(`Finished LeaderAndIsr request in ${tookMs}ms ${what}`)
+    return answer
+  }
+}
 
 function apply(request: Request, { replicas, isStaleBrokerEpoch }: BrokerServices) {
   return isStaleBrokerEpoch(request.brokerEpoch)

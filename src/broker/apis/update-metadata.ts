@@ -10,11 +10,13 @@ type Request = RequestOf<typeof updateMetadata>
 
 export const handleUpdateMetadata = handler(
   updateMetadata,
-  (request, { metadata, replicas, isStaleBrokerEpoch }, { version }) => {
+  (request, services, { version, correlationId }) => {
+    const { metadata, replicas, stateChangeLog, isStaleBrokerEpoch } = services
     if (isStaleBrokerEpoch(request.brokerEpoch)) return { errorCode: ErrorCode.STALE_BROKER_EPOCH }
     if (!replicas.acceptControllerEpoch(request.controllerId, request.controllerEpoch)) {
       return { errorCode: ErrorCode.STALE_CONTROLLER_EPOCH }
     }
+    const topics = topicUpdates(request)
     const deleted = metadata.apply({
       controllerId: request.controllerId,
       brokers: request.liveBrokers.map((broker) => ({
@@ -30,8 +32,14 @@ export const handleUpdateMetadata = handler(
                 securityProtocol: endpoint.securityProtocol,
               })),
       })),
-      topics: topicUpdates(request),
+      topics,
     } satisfies ImageUpdate)
+    const told = topics.reduce((sum, { partitions }) => sum + partitions.length, 0)
+    stateChangeLog.info(
+      `Add ${told - deleted.length} partitions and deleted ${deleted.length} partitions from ` +
+        `metadata cache in response to UpdateMetadata request sent by controller ` +
+        `${request.controllerId} epoch ${request.controllerEpoch} with correlation id ${correlationId}`,
+    )
     replicas.onPartitionsDeletedFromMetadata(deleted)
     return { errorCode: ErrorCode.NONE }
   },
