@@ -38,7 +38,7 @@ const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/
 
 /** `offset` may be `earliest`, `latest` (the last page), or a number; default the last page. */
 export async function readRecordPage(
-  partitions: PartitionClient,
+  partitions: Pick<PartitionClient, 'listOffset' | 'fetch'>,
   query: URLSearchParams,
 ): Promise<RecordPage> {
   const topic = query.get('topic') ?? ''

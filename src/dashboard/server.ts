@@ -77,6 +77,15 @@ export class DashboardServer {
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 
+  get viewers(): number {
+    return this.#viewers.count
+  }
+
+  /** Bytes that wait for viewers which have not read them. */
+  get bufferedBytes(): number {
+    return this.#viewers.bufferedBytes
+  }
+
   /** Rejects when the port is taken. */
   async start(): Promise<number> {
     const { host, port } = this.#options

@@ -38,7 +38,7 @@ const FIELDS: Readonly<Record<ClusterEvent['kind'], Readonly<Record<string, Chec
     czxid: isText,
     mzxid: isText,
     ephemeralOwner: isText,
-    writer: orNull(isObject),
+    writer: orNull(isWriter),
   },
   'broker-log': {
     brokerId: isNumber,
@@ -47,7 +47,7 @@ const FIELDS: Readonly<Record<ClusterEvent['kind'], Readonly<Record<string, Chec
     logger: isText,
     message: isText,
   },
-  link: { to: isObject, isUp: isFlag },
+  link: { to: isPeer, isUp: isFlag },
   fault: {
     id: isText,
     fault: isText,
@@ -100,6 +100,18 @@ function problemOf(line: string, accept: (event: ClusterEvent) => void): string 
   // Checked field by field above.
   accept(event as unknown as ClusterEvent)
   return null
+}
+
+function isPeer(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { kind, brokerId } = value as Record<string, unknown>
+  return kind === 'zookeeper' || (kind === 'broker' && isNumber(brokerId))
+}
+
+function isWriter(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { kind, brokerId } = value as Record<string, unknown>
+  return oneOf('controller', 'broker', 'session-end')(kind) && orNull(isNumber)(brokerId)
 }
 
 function isWrites(value: unknown): boolean {

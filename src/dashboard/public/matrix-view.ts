@@ -5,7 +5,7 @@
 import type { ShownCluster, ShownPartition } from './cluster-at.ts'
 import { byId, find, h, setAttribute, setAttributes, setClass, setText } from './dom.ts'
 import { Mosaic } from './mosaic.ts'
-import { epochClass } from './palette.ts'
+import { cellOf, flagsOf, hasProblem, isMild, nameOf } from './partition-cell.ts'
 import type { Page, Shown, View } from './shown.ts'
 import { VirtualRows } from './virtual-rows.ts'
 
@@ -72,7 +72,7 @@ export class MatrixView implements View {
   }
 
   #showHeader({ brokers }: ShownCluster): void {
-    const columns = `minmax(104px, 1fr) 40px repeat(${brokers.length}, minmax(36px, 58px)) 112px`
+    const columns = `minmax(104px, 1fr) 40px repeat(${brokers.length}, minmax(36px, 58px)) minmax(112px, 210px)`
     const minWidth = 104 + 40 + 36 * brokers.length + 112 + 8
     this.#scroller.style.setProperty('--columns', columns)
     this.#scroller.style.setProperty('--min-width', `${minWidth}px`)
@@ -129,6 +129,7 @@ export class MatrixView implements View {
     const flags = cells[wanted - 1]!
     setClass(flags, isMild(each) ? 'matrix-flags mild' : 'matrix-flags')
     setText(flags, flagsOf(each))
+    setAttribute(flags, 'title', flagsOf(each))
   }
 
   #updateCell(cell: Element, each: ShownPartition, brokerId: number): void {
@@ -184,50 +185,4 @@ export class MatrixView implements View {
     const epochs = `leader epoch ${each.leaderEpoch}, written in controller epoch ${each.controllerEpoch}`
     return `${selected}: ${leader}, ${isr}, ${epochs}, min.insync.replicas ${each.minIsr}.`
   }
-}
-
-interface Cell {
-  readonly sign: string
-  readonly kind: string
-  readonly words: string
-}
-
-const NO_REPLICA: Cell = { sign: '', kind: '', words: '' }
-
-/** The sign alone tells what it is; the colour only adds the epoch. */
-export function cellOf(each: ShownPartition, brokerId: number, isRegistered: boolean): Cell {
-  if (!each.replicas.includes(brokerId)) return NO_REPLICA
-  if (each.leader === brokerId) {
-    const sign = `L${each.leaderEpoch}`
-    const kind = `leader ${epochClass(each.leaderEpoch)}`
-    const words = `leads in epoch ${each.leaderEpoch}`
-    return isRegistered
-      ? { sign, kind, words }
-      : { sign: `✕${sign}`, kind: `${kind} believes`, words: `${words}, but is gone` }
-  }
-  if (!isRegistered) return { sign: '✕', kind: 'offline', words: 'gone' }
-  if (each.isr.includes(brokerId)) return { sign: '●', kind: 'in-sync', words: 'in sync' }
-  return { sign: '○', kind: 'lagging', words: 'not in sync' }
-}
-
-export function nameOf({ topic, partition }: ShownPartition): string {
-  return `${topic}-${partition}`
-}
-
-function hasProblem(each: ShownPartition): boolean {
-  return each.isOffline || each.isUnderReplicated || each.isUnderMinIsr || each.isSkewed
-}
-
-/** Led by another than the preferred leader, which hurts nobody. */
-function isMild(each: ShownPartition): boolean {
-  return !each.isOffline && !each.isUnderReplicated && !each.isUnderMinIsr
-}
-
-function flagsOf(each: ShownPartition): string {
-  const flags = []
-  if (each.isOffline) flags.push('offline')
-  if (each.isUnderMinIsr) flags.push('under min ISR')
-  else if (each.isUnderReplicated) flags.push('under-replicated')
-  if (each.isSkewed) flags.push('not preferred')
-  return flags.join(', ')
 }
