@@ -38,8 +38,8 @@ export function configurationPage(): string {
     .map((name) => `\`${name}\``)
   return (
     `# Configuration\n\n${GENERATED}\n` +
-    "Names and defaults are Kafka 3.9's. Values come from, strongest first: `--override key=value`,\n" +
-    'the environment, the properties file (`samsa broker server.properties`).\n\n' +
+    "Names and defaults are Kafka 3.9's; what begins with `samsa.` is ours. Values come from, strongest\n" +
+    'first: `--override key=value`, the environment, the properties file (`samsa broker server.properties`).\n\n' +
     'In the environment, `KAFKA_LOG_DIRS` is `log.dirs`; two underscores stand for one, three for a\n' +
     'dash. Who sets `KAFKA_ADVERTISED_LISTENERS` and nowhere `listeners` listens on the same ports,\n' +
     'on all interfaces. A value that cannot be is refused at the start, with what to do; an unknown\n' +
