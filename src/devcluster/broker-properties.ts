@@ -7,6 +7,7 @@ export interface LocalBroker {
   readonly logDir: string
   readonly zookeeper: string
   readonly replicationFactor: number
+  readonly more?: ReadonlyMap<string, string>
   /** `key=value`; the last word on each key. */
   readonly overrides: readonly string[]
 }
@@ -21,6 +22,7 @@ export function brokerSettings(broker: LocalBroker): Map<string, string> {
     ['offsets.topic.replication.factor', String(broker.replicationFactor)],
     // When all brokers stop at once there is nobody to hand over to: do not ask for long.
     ['controlled.shutdown.retry.backoff.ms', '250'],
+    ...(broker.more ?? []),
   ])
   for (const override of broker.overrides) {
     const at = override.indexOf('=')

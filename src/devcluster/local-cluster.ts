@@ -20,9 +20,13 @@ export interface LocalClusterOptions {
   readonly tickMs?: number
   /** `key=value` for every broker. */
   readonly overrides: readonly string[]
+  /** Called once the ports are known to be free; what each broker needs on top of its settings. */
+  readonly prepare?: () => Promise<SettingsOf>
   /** Told when a child ends that nobody asked to. */
   readonly onUnexpectedEnd?: (end: UnexpectedEnd) => void
 }
+
+export type SettingsOf = (brokerId: number) => ReadonlyMap<string, string>
 
 export interface UnexpectedEnd {
   readonly name: string
@@ -46,6 +50,7 @@ export class LocalCluster {
   readonly #options: LocalClusterOptions
   #zookeeper: ServerChild | null = null
   readonly #brokers = new Map<number, ServerChild>()
+  #settingsOf: SettingsOf = () => new Map()
   #unlock: () => void = () => {}
   #stopping = false
 
@@ -102,6 +107,7 @@ export class LocalCluster {
     if (unlock === null) throw new Error(`another samsa up uses the data in ${dataDir} (--data)`)
     this.#unlock = unlock
     try {
+      if (this.#options.prepare !== undefined) this.#settingsOf = await this.#options.prepare()
       if (this.#options.zookeeper === undefined) this.startZooKeeper()
       for (const id of this.brokerIds) this.startBroker(id)
       return await this.untilReady()
@@ -128,6 +134,7 @@ export class LocalCluster {
       logDir: path.join(dataDir, `broker-${brokerId}`),
       zookeeper: this.zookeeperAddress,
       replicationFactor: Math.min(3, this.#options.brokers),
+      more: this.#settingsOf(brokerId),
       overrides,
     })
     const file = path.join(dataDir, `broker-${brokerId}.properties`)

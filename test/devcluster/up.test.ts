@@ -150,3 +150,38 @@ test('a child that cannot start ends all, with the end of its log', async () => 
   first.process.kill('SIGTERM')
   await first.ended
 })
+
+test('it shows its cluster on a page, and every way between its processes can be cut', async () => {
+  const { args } = await upArgs('page')
+  const [dashboardPort = 0, proxyPort = 0] = await freePorts('127.0.0.1', 2)
+  const more = ['--dashboard-port', String(dashboardPort), '--proxies', '--proxy-port']
+  const running = samsa(...args, ...more, String(proxyPort))
+  await untilReady(running)
+  const url = `http://127.0.0.1:${dashboardPort}`
+  await until('its address is told', () => running.output().includes(`dashboard  ${url}`))
+  const page = await fetch(url)
+  assert.equal(page.status, 200)
+  assert.match(await page.text(), /<title>/)
+  const { available } = (await (await fetch(`${url}/api/faults`)).json()) as {
+    available: { kind: string; targets: unknown[]; reason?: string }[]
+  }
+  const reasons = available.filter(({ targets }) => targets.length === 0).map(({ kind }) => kind)
+  // One broker has no peers.
+  assert.deepEqual(reasons, ['cut-peers'])
+  const proxies = (await (await fetch(`http://127.0.0.1:${proxyPort}/proxies`)).json()) as object
+  assert.deepEqual(Object.keys(proxies).sort(), ['broker-1-to-zookeeper', 'clients-to-broker-1'])
+  running.process.kill('SIGTERM')
+  assert.deepEqual(await running.ended, [0, null])
+  await assert.rejects(fetch(url))
+})
+
+test('a taken port of the page is named', async () => {
+  const taken = net.createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as net.AddressInfo
+  const { args } = await upArgs('taken-page')
+  const running = samsa(...args, '--dashboard-port', String(port))
+  assert.deepEqual(await running.ended, [1, null])
+  assert.match(running.output(), new RegExp(`port ${port} of .* is taken: .* --dashboard-port`))
+  taken.close()
+})
