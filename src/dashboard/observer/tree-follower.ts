@@ -18,6 +18,8 @@ import type { WallTime } from './wall-time.ts'
 
 interface Known {
   view: ZnodeView
+  /** In which it was read last: zxids of two sessions may be of two ZooKeepers. */
+  session: number
   children: ReadonlySet<string>
 }
 
@@ -38,7 +40,7 @@ interface Visit {
 const ROOT = '/'
 
 export class TreeFollower {
-  readonly #zk: ZkOperations
+  #zk: ZkOperations | null = null
   readonly #time: WallTime
   readonly #order: ChangeOrder
   readonly #known = new Map<string, Known>()
@@ -47,13 +49,7 @@ export class TreeFollower {
   #session = 0
   #isLoaded = false
 
-  constructor(
-    zk: ZkOperations,
-    clock: Clock,
-    time: WallTime,
-    onChange: (change: TreeChange) => void,
-  ) {
-    this.#zk = zk
+  constructor(clock: Clock, time: WallTime, onChange: (change: TreeChange) => void) {
     this.#time = time
     this.#order = new ChangeOrder(clock, onChange)
   }
@@ -63,7 +59,8 @@ export class TreeFollower {
   }
 
   /** To be called once per session. True when the tree was told, false when the session ended. */
-  async load(): Promise<boolean> {
+  async load(zk: ZkOperations): Promise<boolean> {
+    this.#zk = zk
     this.#session += 1
     this.#order.drop()
     this.#watchers.clear()
@@ -96,7 +93,7 @@ export class TreeFollower {
     const visit: Visit = { ...this.#begin(), isHeard: false, isDeep: true }
     await this.#visit(ROOT, visit)
     if (this.#isStale(visit) || this.#known.has(ROOT)) return
-    const stat = await this.#attempt(visit, () => this.#zk.exists(ROOT, this.#watcherOf(ROOT)))
+    const stat = await this.#attempt(visit, (zk) => zk.exists(ROOT, this.#watcherOf(ROOT)))
     if (stat !== null && stat !== undefined) await this.#visitRoot()
   }
 
@@ -123,11 +120,11 @@ export class TreeFollower {
   }
 
   #list(path: string, visit: Visit) {
-    return this.#attempt(visit, () => this.#zk.children(path, this.#watcherOf(path)))
+    return this.#attempt(visit, (zk) => zk.children(path, this.#watcherOf(path)))
   }
 
   async #readData(path: string, visit: Visit): Promise<void> {
-    const read = await this.#attempt(visit, () => this.#zk.get(path, this.#watcherOf(path)))
+    const read = await this.#attempt(visit, (zk) => zk.get(path, this.#watcherOf(path)))
     if (this.#isStale(visit) || read === undefined) return
     if (read === null) {
       this.#forget(path, visit)
@@ -137,10 +134,13 @@ export class TreeFollower {
   }
 
   /** Null: no such node. Undefined: no answer that counts; the next session reads everything. */
-  async #attempt<T>(visit: Visit, read: () => Promise<T>): Promise<T | null | undefined> {
-    if (this.#isStale(visit)) return undefined
+  async #attempt<T>(
+    visit: Visit,
+    read: (zk: ZkOperations) => Promise<T>,
+  ): Promise<T | null | undefined> {
+    if (this.#isStale(visit) || this.#zk === null) return undefined
     try {
-      return await read()
+      return await read(this.#zk)
     } catch (error) {
       if (!isZkError(error)) throw error
       return error.errorName === 'NO_NODE' ? null : undefined
@@ -149,23 +149,26 @@ export class TreeFollower {
 
   #compare(path: string, after: ZnodeView, visit: Visit): void {
     const known = this.#known.get(path)
-    const tell = (kind: TreeChange['kind'], before: ZnodeView | null, now: ZnodeView | null) =>
-      visit.slot.changes.push({ kind, path, before, after: now, atMs: visit.atMs })
+    const { session } = visit
+    const tell = (kind: TreeChange['kind'], before: ZnodeView | null) =>
+      visit.slot.changes.push({ kind, path, before, after, atMs: visit.atMs })
     if (known === undefined) {
-      this.#known.set(path, { view: after, children: new Set() })
-      tell(visit.newKind, null, after)
+      this.#known.set(path, { view: after, session, children: new Set() })
+      tell(visit.newKind, null)
       return
     }
     const before = known.view
-    if (after.stat.mzxid < before.stat.mzxid) return
+    if (known.session === session && after.stat.mzxid < before.stat.mzxid) return
+    known.session = session
     if (before.stat.czxid === after.stat.czxid) {
       known.view = after
-      if (before.stat.mzxid !== after.stat.mzxid) tell('changed', before, after)
+      const isSame = before.stat.mzxid === after.stat.mzxid && before.text === after.text
+      if (!isSame) tell('changed', before)
       return
     }
     this.#forget(path, visit)
-    this.#known.set(path, { view: after, children: new Set() })
-    tell('created', null, after)
+    this.#known.set(path, { view: after, session, children: new Set() })
+    tell('created', null)
   }
 
   async #compareChildren(
@@ -182,8 +185,7 @@ export class TreeFollower {
     const present = new Set(names)
     for (const name of known.children) {
       const child = childPath(path, name)
-      // It may have been made after this list was.
-      if (present.has(name) || this.#czxidOf(child) > listed.stat.pzxid) continue
+      if (present.has(name) || this.#isNewerThan(listed.stat, child, visit)) continue
       this.#forget(child, visit)
     }
     known.children = present
@@ -193,8 +195,10 @@ export class TreeFollower {
     await this.#visitBelow(paths, visit)
   }
 
-  #czxidOf(path: string): bigint {
-    return this.#known.get(path)?.view.stat.czxid ?? 0n
+  /** A child that is not in the list may have been made after the list was. */
+  #isNewerThan(list: ZkStat, path: string, visit: Visit): boolean {
+    const known = this.#known.get(path)
+    return known?.session === visit.session && known.view.stat.czxid > list.pzxid
   }
 
   async #visitBelow(paths: readonly string[], visit: Visit): Promise<void> {
