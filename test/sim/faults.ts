@@ -246,7 +246,8 @@ export class FaultSchedule {
   /**
    * A machine takes longer to boot than a session to end. One that came back as the leader it was,
    * with less data, would be believed, by a controller new in office: without a flush for each
-   * write neither Kafka nor we claim to survive that.
+   * write neither Kafka nor we claim to survive that. Nor one that is back before it was missed,
+   * while its leader still asks for it to join the ISR with what it had.
    */
   #powerOnWhenDeposed(id: number): void {
     const { world } = this.#cluster.network
@@ -254,7 +255,8 @@ export class FaultSchedule {
     const look = () => {
       const isrs = this.#isrs().filter((isr) => isr.includes(id))
       const isLast = isrs.some((isr) => isr.length === 1) && world.nowMs >= untilMs
-      if (isrs.length > 0 && !isLast && !this.#options.flushes) {
+      const isDead = this.#cluster.zookeeper.history.data(`/brokers/ids/${id}`) === undefined
+      if ((isrs.length > 0 || !isDead) && !isLast && !this.#options.flushes) {
         world.plan(BOOT_POLL_MS, look)
         return
       }
@@ -275,7 +277,10 @@ export class FaultSchedule {
 
   #isrs(): (readonly number[])[] {
     const { history } = this.#cluster.zookeeper
-    return history.childrenOf('/brokers/topics').flatMap((topic) => {
+    // Nobody cares any more for the ISRs of what is to be deleted.
+    const isKept = (topic: string) => history.data(`/admin/delete_topics/${topic}`) === undefined
+    const topics = history.childrenOf('/brokers/topics').filter(isKept)
+    return topics.flatMap((topic) => {
       const partitions = `/brokers/topics/${topic}/partitions`
       return history.childrenOf(partitions).flatMap((partition) => {
         const data = history.data(`${partitions}/${partition}/state`)

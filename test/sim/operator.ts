@@ -32,6 +32,8 @@ export class Operator {
   readonly #deletesEarly: boolean
   /** Made, and not yet marked for deletion. */
   readonly topics = new Set<string>()
+  /** Those whose making or marking has not been answered. */
+  readonly #uncertain = new Set<string>()
   #nextTopic = 0
   #isOver = false
   actions = 0
@@ -67,7 +69,9 @@ export class Operator {
     for (let partition = 0; partition < partitions; partition++) {
       assignment.set(partition, this.#someReplicas())
     }
+    this.#uncertain.add(name)
     await this.#store.createTopic({ name, assignment, config: new Map() })
+    this.#uncertain.delete(name)
     this.topics.add(name)
   }
 
@@ -85,10 +89,21 @@ export class Operator {
         if (!(error instanceof TopicError || error instanceof ZkError)) throw error
       }
     }
+    this.#recount()
   }
 
   stop(): void {
     this.#isOver = true
+  }
+
+  /** What became of an action whose answer never came is seen afterwards. */
+  #recount(): void {
+    for (const topic of this.#uncertain) {
+      const isThere = this.#history.data(`/brokers/topics/${topic}`) !== undefined
+      const isMarked = this.#history.data(`/admin/delete_topics/${topic}`) !== undefined
+      if (isThere && !isMarked) this.topics.add(topic)
+      else this.topics.delete(topic)
+    }
   }
 
   #act(): Promise<void> {
@@ -97,11 +112,17 @@ export class Operator {
     if (topics.length === 0 || (dice < 3 && topics.length < TOPICS_MAX)) return this.createTopic()
     const topic = this.#random.pick(topics)
     if (dice < 5 && (this.#deletesEarly || this.#isAtRest(topic))) {
-      this.topics.delete(topic)
-      return this.#store.markForDeletion(topic)
+      return this.#delete(topic)
     }
     if (dice < 6) return this.#grow(topic)
     return this.#reassign(topic)
+  }
+
+  async #delete(topic: string): Promise<void> {
+    this.topics.delete(topic)
+    this.#uncertain.add(topic)
+    await this.#store.markForDeletion(topic)
+    this.#uncertain.delete(topic)
   }
 
   #grow(topic: string): Promise<void> {
