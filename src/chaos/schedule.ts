@@ -62,6 +62,8 @@ export function makeSchedule(options: ScheduleOptions): ScheduledFault[] {
   }))
   const lastEndMs = options.forMs - TAIL_MS
   const faults: ScheduledFault[] = []
+  /** Kinds that have not come yet: each comes once before one comes again. */
+  let deck = new Set<FaultKind>()
   for (;;) {
     const lane = lanes.reduce((first, each) => (each.freeAtMs < first.freeAtMs ? each : first))
     if (lane.freeAtMs + SHORT_FAULT_MS > lastEndMs) return faults
@@ -70,7 +72,10 @@ export function makeSchedule(options: ScheduleOptions): ScheduledFault[] {
       lane.freeAtMs += REST.minMs
       continue
     }
-    const fault = pickFault(random, free, lane.freeAtMs, lastEndMs)
+    if (!free.some(({ kind }) => deck.has(kind))) deck = new Set(kinds.map(({ kind }) => kind))
+    const fresh = free.filter(({ kind }) => deck.has(kind))
+    const fault = pickFault(random, fresh, lane.freeAtMs, lastEndMs)
+    deck.delete(fault.kind)
     const endMs = fault.atMs + takes(fault)
     faults.push(fault)
     lane.freeAtMs = endMs + random.between(REST.minMs, REST.maxMs)

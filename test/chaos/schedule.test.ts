@@ -69,6 +69,13 @@ test('over many seeds every kind that is possible comes up, and no other', () =>
   assert.deepEqual([...seen].sort(), expected.sort())
 })
 
+test('each kind comes once before one comes again', () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const kinds = schedule(seed, 400_000).map(({ kind }) => kind)
+    assert.equal(new Set(kinds.slice(0, OPTIONS.length)).size, OPTIONS.length, `seed ${seed}`)
+  }
+})
+
 test('where nothing is possible, or there is no time, nothing happens', () => {
   assert.deepEqual(makeSchedule({ seed: 1, forMs: 60_000, options: [] }), [])
   assert.deepEqual(schedule(1, 5_000), [])
