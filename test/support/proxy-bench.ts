@@ -77,7 +77,10 @@ export class ProxyBench {
    * With a proxy `bench` to an upstream of its own. Ends with the test. `halfOpen`: peers that see an
    * end do not end too.
    */
-  static async start(t: TestContext, { halfOpen = false } = {}): Promise<ProxyBench> {
+  static async start(
+    t: TestContext,
+    { halfOpen = false, maxConnections = 1_000 } = {},
+  ): Promise<ProxyBench> {
     const clock = new FakeClock()
     const upstream = await listening(net.createServer({ allowHalfOpen: halfOpen }))
     const { port } = upstream.address() as net.AddressInfo
@@ -87,6 +90,7 @@ export class ProxyBench {
       log: new SilentLoggers().get('proxy'),
       host: '127.0.0.1',
       port: 0,
+      maxConnections,
     })
     await server.proxies.create({
       name: 'bench',

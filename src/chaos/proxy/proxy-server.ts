@@ -1,17 +1,13 @@
 /** Proxies with their HTTP API on a port, as Toxiproxy's server is. */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Clock, Logger } from '../../base/ports.ts'
 import { answer } from './api.ts'
-import type { Dice } from './effects.ts'
 import { ProxyCollection } from './proxy-collection.ts'
+import type { ProxyPorts } from './tcp-proxy.ts'
 
 export const DEFAULT_API_PORT = 8474
 
-export interface ProxyServerOptions {
-  readonly clock: Clock
-  readonly random: Dice
-  readonly log: Logger
+export interface ProxyServerOptions extends ProxyPorts {
   readonly host: string
   /** 0: any free one. */
   readonly port: number

@@ -14,6 +14,8 @@ export interface ProxyPorts {
   readonly clock: Clock
   readonly random: Dice
   readonly log: Logger
+  /** Of each proxy; further ones are closed at once. */
+  readonly maxConnections?: number
 }
 
 export interface ProxyFields {
@@ -29,7 +31,6 @@ export interface Traffic {
   readonly sentBytes: number
 }
 
-/** Further ones are closed at once. */
 const MAX_CONNECTIONS = 4_096
 /** Each costs every piece of every connection a step. */
 export const MAX_TOXICS = 100
@@ -105,7 +106,7 @@ export class TcpProxy {
       throw new Error(`listen tcp: ${error.message}`)
     })
     const server = await listenAt(address)
-    server.maxConnections = MAX_CONNECTIONS
+    server.maxConnections = this.#ports.maxConnections ?? MAX_CONNECTIONS
     server.on('connection', (client) => this.#accept(client))
     // A connection that could not be accepted; the next one is tried.
     server.on('error', (error) => this.#ports.log.warn(`Proxy ${this.name}`, error))

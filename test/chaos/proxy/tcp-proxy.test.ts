@@ -217,6 +217,17 @@ test('disabled is down: nobody listens, connections are closed; enabled, it is b
   await bench.pair()
 })
 
+test('more connections than allowed are closed, the others stay', async (t) => {
+  const bench = await ProxyBench.start(t, { maxConnections: 2 })
+  const { client } = await bench.pair()
+  await bench.pair()
+  await bench.connect().closes()
+  assert.equal(bench.proxy.connectionCount, 2)
+  client.socket.destroy()
+  await until('one is gone', () => bench.proxy.connectionCount === 1)
+  await bench.pair()
+})
+
 test('200 connections under every toxic leave no socket and no timer behind', async (t) => {
   const bench = await ProxyBench.start(t)
   const clients = await manyClients(bench)
