@@ -86,6 +86,8 @@ class DashboardFollower implements WatchSource {
   #historyId: string | null = null
   #nextSeq = 0
   #cancelRetry: () => void = () => {}
+  #wasOpen = false
+  #isRetrying = false
   #isStopped = false
 
   constructor(url: string, sink: WatchSink) {
@@ -101,13 +103,17 @@ class DashboardFollower implements WatchSource {
       socket.on('error', (error) => {
         failure = error
       })
-      socket.on('message', (data) => this.#receive(JSON.parse(String(data)) as Message))
-      socket.on('open', () => resolve())
+      socket.on('message', (data) => {
+        const message = parseMessage(String(data))
+        if (message !== null) this.#receive(message)
+      })
+      socket.on('open', () => {
+        this.#wasOpen = true
+        resolve()
+      })
       socket.on('close', () => {
-        const wasOpen = this.#socket === socket
-        this.#socket = null
         reject(failure)
-        if (wasOpen && !this.#isStopped) this.#retryLater()
+        this.#onClose()
       })
     })
   }
@@ -151,16 +157,29 @@ class DashboardFollower implements WatchSource {
     this.#sink.onEvents(events)
   }
 
-  #retryLater(): void {
+  #onClose(): void {
     // Before the first connection the caller is told instead.
-    if (this.#historyId === null) return
-    this.#sink.onNotice(`the dashboard at ${this.#url} hung up, trying again`)
-    this.#retry()
-  }
-
-  #retry(): void {
+    if (!this.#wasOpen || this.#isStopped) return
+    if (!this.#isRetrying) this.#sink.onNotice(`${this.#url} hung up, trying again`)
+    this.#isRetrying = true
     this.#cancelRetry = systemClock.after(RETRY_MS, () => {
-      if (!this.#isStopped) this.open().catch(() => this.#socket === null && this.#retry())
+      this.open().then(
+        () => {
+          this.#isRetrying = false
+        },
+        // Its close has seen to the next attempt.
+        () => {},
+      )
     })
+  }
+}
+
+/** Null: what answers there is no dashboard of ours. */
+function parseMessage(text: string): Message | null {
+  try {
+    const message = JSON.parse(text) as Message | null
+    return typeof message?.kind === 'string' ? message : null
+  } catch {
+    return null
   }
 }

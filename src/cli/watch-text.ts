@@ -122,8 +122,9 @@ function verdictText(event: VerdictEvent): string {
   )
 }
 
+/** What brokers and znodes say must not steer a terminal. */
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' | ')
+  return text.replace(/\s*\n\s*/g, ' | ').replace(/\p{Cc}/gu, '\u{fffd}')
 }
 
 /** What stands above, a line per phase, what clients felt. */

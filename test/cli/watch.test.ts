@@ -103,6 +103,8 @@ test('an event is one line: what changed, and who did it', () => {
   assert.equal(text(-1), 'znode   ~ /controller_epoch  5 -> 6')
   script.log(3, 'first\n  second')
   assert.equal(text(-1), 'log 3   INFO first | second (kafka.controller.KafkaController)')
+  script.log(3, 'a\x1b[2Jb')
+  assert.equal(text(-1), 'log 3   INFO a\u{fffd}[2Jb (kafka.controller.KafkaController)')
   script.writes('t', 0, 0, 0)
   assert.equal(text(-1), 'writes  t-0 0 acknowledged, 1 failed')
   assert.equal(eventLine(threeBrokers().writes('t', 0, 5, 0, 20).events.at(-1)!), null)
@@ -160,6 +162,24 @@ test("a dashboard's history is followed", async (t) => {
   stop()
   await done
   assert.equal(out.stdout, linesOf(killedBroker()))
+})
+
+test('a dashboard that comes back is followed again, from its new beginning', async (t) => {
+  const file = exported(t, linesOf(killedBroker()))
+  const from = { kind: 'file', file } as const
+  const first = await startDashboard({ port: 0, from })
+  const { out, done, stop } = watch(['--url', first.url, '--json'])
+  const events = killedBroker().events.length
+  const lines = () => out.stdout.split('\n').length - 1
+  await until('all is there', () => lines() === events)
+  await first.close()
+  await until('it is noticed', () => out.stderr.includes('hung up'))
+  const second = await startDashboard({ port: first.port, from })
+  t.after(() => second.close())
+  await until('all is there again', () => lines() === 2 * events)
+  stop()
+  await done
+  assert.equal(out.stderr.split('\n').length, 2)
 })
 
 test('without the dashboard that was asked for it says so and ends', async () => {
