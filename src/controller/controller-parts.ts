@@ -205,6 +205,7 @@ function makeReactions(below: Foundation & StateMachines): Reactions {
   const deletionMarkers = new DeletionMarkers({
     ...below,
     isDeletionEnabled: () => config().deleteTopicEnable,
+    learnTopics: () => topicChanges.onTopicsChanged(),
     onMarkersChanged: () =>
       enqueue('TopicDeletion', 'TopicDeletion', () => deletionMarkers.onMarkersChanged()),
   })

@@ -15,6 +15,8 @@ export interface DeletionMarkerPorts {
   readonly topicDeletion: TopicDeletion
   readonly isDeletionEnabled: () => boolean
   readonly onMarkersChanged: () => void
+  /** Takes note of topics whose turn in the queue is still to come. */
+  readonly learnTopics: () => Promise<void>
   readonly log: Logger
 }
 
@@ -44,6 +46,7 @@ export class DeletionMarkers {
   async onMarkersChanged(): Promise<void> {
     const { context, topicDeletion, log } = this.#ports
     const marked = await this.#read()
+    if (marked.some((name) => !context.topics.has(name))) await this.#ports.learnTopics()
     const unknown = marked.filter((name) => !context.topics.has(name))
     if (unknown.length > 0) {
       log.warn(`Ignoring request to delete non-existing topics ${unknown.join(',')}`)

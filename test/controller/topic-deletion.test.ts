@@ -210,6 +210,28 @@ test('D11: a marker for a topic that does not exist is removed', async () => {
   assert.equal(await cluster.exists(marker), false)
 })
 
+test('a topic that is made and marked while the controller is busy is deleted', async () => {
+  const cluster = await ControllerCluster.start(2)
+  const { session } = cluster.controller
+  const { children } = session
+  let isBusy = true
+  session.children = async (path, watcher) => {
+    // The look at the markers was for another one, before the turn of the new topic comes.
+    if (path === '/admin/delete_topics' && isBusy) {
+      isBusy = false
+      const assignment = new Map([[0, [1, 2]]])
+      await cluster.store.createTopic({ name: 't', assignment, config: new Map() })
+      await cluster.store.markForDeletion('t')
+    }
+    return children.call(session, path, watcher)
+  }
+  await cluster.store.markForDeletion('other')
+  await cluster.settle()
+  assert.equal(isBusy, false)
+  assert.equal(await cluster.exists(marker), false)
+  assert.equal(await cluster.exists(topic), false)
+})
+
 test('many topics are deleted together, with one request per broker and kind', async () => {
   const cluster = await ControllerCluster.start(3)
   const names = Array.from({ length: 12 }, (_, at) => `t${at}`)
