@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { freePorts } from '../../src/devcluster/ports.ts'
+import { checkPorts } from '../../src/devcluster/ports.ts'
 import { ComposeProject, findCompose, hasProgram, run, tryRun } from '../support/compose-project.ts'
 import { KCAT_DOCKERFILE, KcatWriter, numbered } from '../support/kcat.ts'
 import { until } from '../support/until.ts'
@@ -20,10 +20,26 @@ const compose = process.env.SAMSA_E2E === '1' ? findCompose() : { missing: 'npm 
 const skip = 'missing' in compose ? compose.missing : false
 const hostKcat = hasProgram('kcat')
 
+/**
+ * Ports that are free, and not among those that any connection may be given: they are taken much
+ * later than they are chosen.
+ */
+async function freePorts(count: number): Promise<number[]> {
+  for (let base = 20_000 + (process.pid % 1000) * 10; ; base += count) {
+    const ports = Array.from({ length: count }, (_, at) => base + at)
+    const wanted = ports.map((port) => ({ name: 'a container', port, flag: '' }))
+    const areFree = checkPorts('127.0.0.1', wanted).then(
+      () => true,
+      () => false,
+    )
+    if (await areFree) return ports
+  }
+}
+
 /** One project on free ports; what clients on this machine connect to. */
 async function makeProject(suffix: string, envFile?: string) {
   assert.ok('command' in compose)
-  const [one, two, three, dashboard] = await freePorts('127.0.0.1', 4)
+  const [one, two, three, dashboard] = await freePorts(4)
   const project = new ComposeProject({
     compose: compose.command,
     name: `samsa-e2e-${suffix}-${process.pid}`,
@@ -116,10 +132,14 @@ class Cluster {
   async writeThrough(topic: string, disturb: () => Promise<void>): Promise<KcatWriter> {
     await this.create(topic)
     const writer = new KcatWriter([...this.kcat(), '-P', '-t', topic])
-    await writer.writes(200)
-    await disturb()
-    await writer.writes(200)
-    await writer.end()
+    try {
+      await writer.writes(200)
+      await disturb()
+      await writer.writes(200)
+      await writer.end()
+    } finally {
+      writer.kill()
+    }
     const values = (await this.consume(topic)).flat()
     const read = new Set(values)
     const lost = writer.written.filter((value) => !read.has(value))
@@ -164,7 +184,7 @@ describe('docker compose up', { skip, timeout: 1_200_000 }, () => {
     const server = ['--bootstrap-server', 'localhost:9092']
     const versions = await cluster.project.exec('kafka-2', ['kafka-broker-api-versions', ...server])
     assert.match(versions, /kafka-3|localhost/)
-    assert.equal(await cluster.topics('kafka-3', '--list'), '')
+    assert.equal((await cluster.topics('kafka-3', '--list')).trim(), '')
   })
 
   for (const where of ['host', 'container'] as const) {
@@ -278,7 +298,8 @@ describe('docker compose up with the ensemble', { skip, timeout: 600_000 }, () =
       for (const node of nodes) {
         await cluster.project.compose(['kill', node])
         const other = nodes.find((each) => each !== node)!
-        assert.ok([1, 2, 3].includes(await cluster.controller(other)))
+        const answered = () => cluster.controller(other).catch(() => 0)
+        await until(`${other} serves`, async () => (await answered()) > 0, { lookEveryMs: 300 })
         await cluster.project.compose(['start', node])
         await cluster.project.untilHealthy(nodes, HEALTHY_MS)
       }

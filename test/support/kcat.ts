@@ -46,4 +46,10 @@ export class KcatWriter {
     const { code, stdout, stderr } = await this.#ended
     assert.equal(code, 0, `kcat: exit code ${code}\n${stdout}\n${stderr}`)
   }
+
+  /** Also when it has ended. */
+  kill(): void {
+    clearInterval(this.#timer)
+    this.#child.kill('SIGKILL')
+  }
 }
