@@ -211,7 +211,8 @@ export class FailoverView implements View {
     event.preventDefault()
     event.stopPropagation()
     const all = this.#happened(this.#shown).reverse()
-    const at = all.findIndex(({ id }) => id === this.#chosen?.id)
+    const chosen = this.#page.selection.failover ?? this.#chosen?.id
+    const at = all.findIndex(({ id }) => id === chosen)
     const next = all[Math.min(all.length - 1, Math.max(0, at + step))]
     if (next !== undefined) this.#page.select({ failover: next.id })
   }

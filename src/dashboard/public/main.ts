@@ -91,6 +91,10 @@ class Main implements Page {
     window.addEventListener('online', () => this.#connection.retryNow())
   }
 
+  get selection(): Selection {
+    return this.#selection
+  }
+
   select(change: Partial<Selection>): void {
     this.#selection = { ...this.#selection, ...change }
     this.invalidate()

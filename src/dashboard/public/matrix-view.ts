@@ -144,7 +144,7 @@ export class MatrixView implements View {
     const each = this.#partitions[index]
     if (each === undefined) return
     const name = nameOf(each)
-    const isSame = this.#shown?.selection.partition === name
+    const isSame = this.#page.selection.partition === name
     this.#page.select(
       isSame
         ? { partition: null }
@@ -169,7 +169,7 @@ export class MatrixView implements View {
     if (step === undefined || this.#partitions.length === 0) return
     event.preventDefault()
     event.stopPropagation()
-    const selected = this.#shown?.selection.partition
+    const selected = this.#page.selection.partition
     const at = this.#partitions.findIndex((each) => nameOf(each) === selected)
     const from = at < 0 ? (step > 0 ? -1 : 0) : at
     const next = Math.min(this.#partitions.length - 1, Math.max(0, from + step))

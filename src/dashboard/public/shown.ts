@@ -32,6 +32,8 @@ export interface View {
 }
 
 export interface Page {
+  /** As it is by now; what is drawn may be a frame behind. */
+  readonly selection: Selection
   select(change: Partial<Selection>): void
   seek(cursor: number): void
   seekToTime(atMs: number): void

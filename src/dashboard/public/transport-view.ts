@@ -66,7 +66,8 @@ export class TransportView implements View {
 
   /** To the fault before or after the shown moment. */
   stepFault(direction: 1 | -1): void {
-    const { store, cursor } = this.#shown!
+    const { store } = this.#shown!
+    const { cursor } = this.#playback
     const places = store.faults.map((place) => place + 1)
     const place =
       direction > 0

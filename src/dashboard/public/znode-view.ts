@@ -166,7 +166,8 @@ export class ZnodeView implements View {
   }
 
   #onKey(event: KeyboardEvent): void {
-    const at = this.#list.findIndex(({ path }) => path === this.#selected)
+    const selected = this.#page.selection.znode
+    const at = this.#list.findIndex(({ path }) => path === selected)
     const row = this.#list[at]
     const go = (index: number): void => {
       const next = this.#list[Math.min(this.#list.length - 1, Math.max(0, index))]
