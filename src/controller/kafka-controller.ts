@@ -60,6 +60,8 @@ export interface KafkaControllerPorts extends Omit<ControllerPorts, 'zk' | 'isFe
 
 /** After a registration that failed although the session lives. */
 const REGISTRATION_RETRY_MS = 1_000
+/** Before a candidate stands that found no controller without an event of its end. */
+const STAND_PAUSE_MS = 50
 
 export class KafkaController {
   readonly stats: ControllerStats
@@ -70,6 +72,9 @@ export class KafkaController {
   readonly #probe: ControllerProbe
   #watch: WatchPoint
   #cancelRetry: () => void = () => {}
+  #cancelStand: () => void = () => {}
+  /** In a new session a broker stands only after its registration. */
+  #endedSessions = 0
   #activeId = NO_CONTROLLER
   #reign: Controller | null = null
 
@@ -117,6 +122,7 @@ export class KafkaController {
     this.#watch.stop()
     this.#probe.stop()
     this.#cancelRetry()
+    this.#cancelStand()
     this.#queue.close()
     this.#resign()
   }
@@ -320,9 +326,18 @@ export class KafkaController {
   async #maybeResign(): Promise<void> {
     await this.#lookAtController()
     if (this.#reign !== null && this.#activeId !== this.#ports.brokerId) this.#resign()
-    if (this.#activeId === NO_CONTROLLER) {
-      this.#put('Reelect', 'ControllerChange', () => this.#elect())
-    }
+    if (this.#activeId === NO_CONTROLLER) this.#standSoon()
+  }
+
+  /** After a pause: one that cannot win although nobody reigns must not ask without end. */
+  #standSoon(): void {
+    const ended = this.#endedSessions
+    this.#cancelStand()
+    this.#cancelStand = this.#ports.clock.after(STAND_PAUSE_MS, () =>
+      this.#put('Reelect', 'ControllerChange', async () => {
+        if (ended === this.#endedSessions) await this.#elect()
+      }),
+    )
   }
 
   /** `vacantSinceMs`: when it was heard that there is no controller. */
@@ -395,6 +410,7 @@ export class KafkaController {
 
   /** The event in progress ends with errors, then this; what waits is answered "not controller". */
   #onSessionExpired(): Promise<void> {
+    this.#endedSessions += 1
     return this.#queue.clearAndPut({
       name: 'Expire',
       activity: 'ControllerChange',

@@ -74,7 +74,7 @@ test('a controller that goes before anybody has looked at its node is replaced',
     return exists.call(session, path, watcher)
   }
   await cluster.operator.set('/controller', encodeController(2, 0), -1)
-  await cluster.settle()
+  await cluster.advance(100)
   assert.equal(isThere, false)
   assert.deepEqual(activeIds(cluster), [1])
   assert.equal(await cluster.text('/controller_epoch'), '2')
@@ -93,7 +93,7 @@ test('a candidate that lost to one that is gone already stands again', async () 
     return multi.call(session, ops)
   }
   await cluster.operator.delete('/controller', -1)
-  await cluster.settle()
+  await cluster.advance(100)
   assert.equal(isBeaten, true)
   assert.deepEqual(activeIds(cluster), [1])
   assert.equal(await cluster.text('/controller_epoch'), '3')
