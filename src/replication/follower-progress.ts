@@ -12,6 +12,8 @@ export class FollowerProgress {
   /** -1 until its first fetch from this leader. */
   logEndOffset = -1
   logStartOffset = -1
+  /** When the controller refused to take it into the ISR, until it is proposed again. */
+  refusedAtMs = NEVER_MS
   /** Last moment at which it had all that the leader had then. */
   lastCaughtUpMs = NEVER_MS
   #lastFetchMs = NEVER_MS
@@ -39,6 +41,15 @@ export class FollowerProgress {
     this.#lastFetchMs = nowMs
   }
 
+  get isRefused(): boolean {
+    return this.refusedAtMs !== NEVER_MS
+  }
+
+  /** It is proposed for the ISR. */
+  forgetRefusal(): void {
+    this.refusedAtMs = NEVER_MS
+  }
+
   /** It has had everything up to `endOffset` since, and fetched last at `fetchMs`. */
   recordStillCaughtUp(endOffset: number, fetchMs: number): void {
     // A session that the follower has left behind knows nothing.
@@ -52,6 +63,7 @@ export class FollowerProgress {
   resetForNewLeader(nowMs: number): void {
     this.logEndOffset = -1
     this.logStartOffset = -1
+    this.refusedAtMs = NEVER_MS
     this.lastCaughtUpMs = this.isInIsr ? nowMs : NEVER_MS
     this.#lastFetchMs = NEVER_MS
     this.#leaderEndOffsetAtLastFetch = -1

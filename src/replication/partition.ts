@@ -78,6 +78,9 @@ export interface PartitionHost {
   ): void
 }
 
+/** A replica that the controller does not want in the ISR is proposed again after this long. */
+const REFUSED_PAUSE_MS = 200
+
 export class Partition {
   readonly topic: string
   readonly index: number
@@ -110,6 +113,7 @@ export class Partition {
     this.#host = host
     this.#logger = logger
     this.#canJoin = (follower) =>
+      !follower.isRefused &&
       follower.isCaughtUp(this.#leaderLog().logEndOffset, host.clock.monotonicMs(), this.#lagMs) &&
       host.isAlive(follower.brokerId)
   }
@@ -355,6 +359,9 @@ export class Partition {
     if (isr.includes(joining)) return
     if (!mayJoinIsr(follower.logEndOffset, log.highWatermark, this.epochStartOffset)) return
     if (!this.#host.isAlive(joining)) return
+    const pausedMs = this.#host.clock.monotonicMs() - follower.refusedAtMs
+    if (pausedMs < REFUSED_PAUSE_MS) return
+    follower.forgetRefusal()
     this.#propose({ kind: 'pending-expand', isr, joining })
   }
 
@@ -396,6 +403,7 @@ export class Partition {
       case ErrorCode.INELIGIBLE_REPLICA:
         this.#logger.info(`${what} was refused with code ${code}, back to the committed ISR`)
         this.#setIsrState({ kind: 'committed', isr: proposed.isr })
+        if (proposed.kind === 'pending-expand') this.#onRefused(proposed.joining)
         this.maybeAdvanceHighWatermark()
         break
       case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
@@ -411,6 +419,12 @@ export class Partition {
         this.#logger.warn(`${what} failed with code ${code}, trying again`)
         this.#submit(proposed)
     }
+  }
+
+  /** The controller sees it leave, or not yet there: nothing waits for it until it is proposed again. */
+  #onRefused(brokerId: number): void {
+    const follower = this.follower(brokerId)
+    if (follower !== undefined) follower.refusedAtMs = this.#host.clock.monotonicMs()
   }
 
   #commitIsr(isr: readonly number[], partitionEpoch: number): void {
