@@ -1,6 +1,6 @@
 /** `samsa dashboard`: the page that shows a cluster as it lives, or a recorded run. */
 import process from 'node:process'
-import { openLiveCluster } from '../dashboard/live-cluster.ts'
+import { type LiveCluster, openLiveCluster } from '../dashboard/live-cluster.ts'
 import { DEFAULT_HOST, DEFAULT_PORT, startDashboard } from '../dashboard/start-dashboard.ts'
 import { type CliIo, ExitError, UsageError } from './cli-io.ts'
 import { wholeNumber } from './flag-values.ts'
@@ -34,8 +34,9 @@ async function run(io: CliIo, flags: FlagValues): Promise<void> {
   }
   const token = flags.last('token')
   const stopped = untilStopped()
+  let cluster: LiveCluster | null = null
   try {
-    const cluster = zookeeper === undefined ? null : await openLiveCluster({ zookeeper })
+    cluster = zookeeper === undefined ? null : await openLiveCluster({ zookeeper })
     const dashboard = await startDashboard({
       host: flags.last('host')!,
       port: wholeNumber(flags.last('port')!, '--port'),
@@ -52,6 +53,7 @@ async function run(io: CliIo, flags: FlagValues): Promise<void> {
     await cluster?.close()
     process.exit(0)
   } catch (error) {
+    await cluster?.close()
     if (error instanceof UsageError) throw error
     io.stderr(`samsa dashboard: ${(error as Error).message}\n`)
     throw new ExitError(1)

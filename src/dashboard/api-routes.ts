@@ -9,6 +9,7 @@ import { formatEventLine } from './history/event-lines.ts'
 import { answerJson, RequestError } from './http-answers.ts'
 import { readRecordPage } from './record-browser.ts'
 import type { ChaosHandler } from './server.ts'
+import type { StateFold } from './state-fold.ts'
 import type { Viewers } from './viewers.ts'
 
 export interface ApiParts {
@@ -20,6 +21,7 @@ export interface ApiParts {
   readonly isRecorded: boolean
   readonly source: string
   readonly token: string | null
+  readonly state: StateFold
 }
 
 const FAULT_KINDS = [
@@ -50,6 +52,8 @@ export async function answerApi(
   switch (route) {
     case 'health':
       return answerJson(request, response, 200, healthOf(parts))
+    case 'state':
+      return answerJson(request, response, 200, parts.state.state)
     case 'history':
       return answerHistory(response, parts.log)
     case 'records':

@@ -86,15 +86,18 @@ export class PageFiles {
   async #text(file: string): Promise<string> {
     const text = await fs.readFile(file, 'utf8')
     if (file.endsWith('.ts')) return withoutTypes(text)
-    if (file.endsWith('.html')) return text.replace(MODULES_MARK, await this.#preloads())
+    if (file.endsWith('.html')) return this.#withModules(text)
     return text
   }
 
   /** All modules at once instead of one round trip for each level of imports. */
-  async #preloads(): Promise<string> {
+  async #withModules(html: string): Promise<string> {
     const names = await fs.readdir(path.join(this.#directory, 'public'))
     const modules = names.filter((name) => /\.(ts|js)$/.test(name) && !name.endsWith('.d.ts'))
-    return modules.map((name) => `<link rel="modulepreload" href="/${name}">`).join('\n')
+    const links = modules.map((name) => `<link rel="modulepreload" href="/${name}">`)
+    // In a built package the modules call each other by these names.
+    const main = modules.includes('main.js') ? 'main.js' : 'main.ts'
+    return html.replace(MODULES_MARK, links.join('\n')).replace('"/main.ts"', `"/${main}"`)
   }
 }
 

@@ -12,6 +12,7 @@ import { type ApiParts, answerApi } from './api-routes.ts'
 import type { EventLog } from './event-log.ts'
 import { acceptsGzip, answerError, RequestError } from './http-answers.ts'
 import { PageFiles } from './page-files.ts'
+import { StateFold } from './state-fold.ts'
 import { Viewers } from './viewers.ts'
 
 /** Answers `/api/faults` and `/api/verifier`; false when the path is none of its own. */
@@ -67,7 +68,8 @@ export class DashboardServer {
     this.#rules = { host: options.host, token: options.token }
     const historyId = randomBytes(9).toString('base64url')
     this.#viewers = new Viewers(options.log, { ...options, historyId })
-    this.#api = { ...options, historyId, viewers: this.#viewers }
+    const state = new StateFold(options.log)
+    this.#api = { ...options, historyId, viewers: this.#viewers, state }
     this.#server = http.createServer((request, response) => {
       this.#answer(request, response).catch((error: unknown) => fail(response, error))
     })

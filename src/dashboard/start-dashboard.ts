@@ -38,6 +38,8 @@ export interface RunningDashboard {
 export const DEFAULT_HOST = '127.0.0.1'
 export const DEFAULT_PORT = 8080
 
+/** Listened on, but no address to go to. */
+const ANY_ADDRESS = new Set(['0.0.0.0', '::', ''])
 const RECORDED_REASON = 'a recorded run is shown, without a cluster'
 
 /** Rejects with a message for people when the port is taken or the file cannot be read. */
@@ -54,7 +56,8 @@ export async function startDashboard(options: DashboardOptions): Promise<Running
   const port = await server.start().catch((error: unknown) => {
     throw listenError(error, host, asked)
   })
-  const name = host.includes(':') ? `[${host}]` : host
+  const shown = ANY_ADDRESS.has(host) ? 'localhost' : host
+  const name = shown.includes(':') ? `[${shown}]` : shown
   const query = token === null ? '' : `/?token=${token}`
   return { port, url: `http://${name}:${port}${query}`, token, close: () => server.close() }
 }

@@ -201,7 +201,7 @@ export class FailoverView implements View {
     bar.style.left = `${(share(startMs) * 99).toFixed(2)}%`
     bar.style.width = `${((share(endMs) - share(startMs)) * 99).toFixed(2)}%`
     setText(took!, kind === 'fault' ? '' : duration(endMs - startMs))
-    setText(at!, kind === 'gap' ? '' : `+${duration(Math.max(0, endMs))}`)
+    setText(at!, kind !== 'phase' ? '' : `+${duration(Math.max(0, endMs))}`)
     setAttribute(at!, 'title', 'done so long after the fault')
   }
 

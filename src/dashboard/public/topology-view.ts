@@ -268,7 +268,7 @@ function clientSpans({ store, atMs }: Shown): StripSpan[] {
       kind: 'gap',
       startMs: span.startMs,
       endMs: until(span),
-      text: `no write for ${duration(until(span) - span.startMs)}`,
+      text: duration(until(span) - span.startMs),
     })),
   ].filter(({ startMs }) => startMs <= atMs)
 }

@@ -85,7 +85,9 @@ export class TransportView implements View {
       this.#scrub.value = String(Math.round(share * 100_000) / 100)
     }
     const moment = store.events.length === 0 ? '' : clockTime(atMs)
-    const behind = mode === 'live' ? 'now' : `−${duration(Math.max(0, store.endMs - atMs))}`
+    const behindMs = Math.max(0, store.endMs - atMs)
+    const end = isRecorded ? 'end' : 'now'
+    const behind = mode === 'live' || behindMs === 0 ? end : `−${duration(behindMs)}`
     setAttribute(this.#scrub, 'aria-valuetext', `${moment}, ${behind}`)
     setText(byId('moment'), `${moment}\n${behind} · ${cursor}/${store.events.length}`)
     setText(this.#pause, mode === 'held' ? 'Play' : 'Pause')
