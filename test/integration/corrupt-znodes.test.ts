@@ -43,7 +43,7 @@ before(async () => {
     systemClock,
     { bootstrap: cluster.bootstrapServers },
   )
-  const logger = new SilentLoggers().get()
+  const logger = new SilentLoggers().get('test')
   const ports = { transport: systemTransport, clock: systemClock, random: systemRandom, logger }
   const connect = cluster.zookeeperAddress
   zk = new ZkJsClient(ports, { connect, sessionTimeoutMs: 20_000 })
