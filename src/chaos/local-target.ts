@@ -10,20 +10,35 @@ import type { ZkOperations } from '../zk/zk-client.ts'
 import type { BrokerSignal, ClusterTarget, ProxiedEdge } from './cluster-target.ts'
 import { findFaultEndpoint, postFault } from './fault-endpoint.ts'
 
+/** What is used of it. */
+export type LocalProcesses = Pick<
+  LocalCluster,
+  | 'brokerIds'
+  | 'isRunning'
+  | 'pidOf'
+  | 'signalBroker'
+  | 'startBroker'
+  | 'zookeeperPid'
+  | 'stopZooKeeper'
+  | 'startZooKeeper'
+>
+
 export interface LocalTargetOptions {
   readonly edges?: readonly ProxiedEdge[]
   /** To find the brokers' fault endpoints; null: sessions cannot be expired. */
   readonly zk: Pick<ZkOperations, 'get'> | null
+  /** Default `process.kill`. */
+  readonly kill?: (pid: number, signal: BrokerSignal) => void
 }
 
 const NO_ENDPOINT = 'the brokers have no fault endpoint (samsa.http.listener, samsa.faults.enable)'
 
 /** `cluster` has been started. */
-export function localTarget(cluster: LocalCluster, options: LocalTargetOptions): ClusterTarget {
+export function localTarget(cluster: LocalProcesses, options: LocalTargetOptions): ClusterTarget {
   const { zk, edges = [] } = options
   const missing = new Map<FaultKind, string>()
   if (zk === null) missing.set('expire-session', NO_ENDPOINT)
-  const signals = new Signals(cluster)
+  const signals = new Signals(cluster, options.kill ?? process.kill)
   return {
     brokerIds: cluster.brokerIds,
     missing,
@@ -41,18 +56,20 @@ export function localTarget(cluster: LocalCluster, options: LocalTargetOptions):
 }
 
 class Signals {
-  readonly #cluster: LocalCluster
+  readonly #cluster: LocalProcesses
+  readonly #kill: (pid: number, signal: BrokerSignal) => void
   /** Brokers on their way out, which the cluster does not count as its own any more. */
   readonly #leaving = new Map<number, { readonly pid: number; readonly out: Promise<void> }>()
 
-  constructor(cluster: LocalCluster) {
+  constructor(cluster: LocalProcesses, kill: (pid: number, signal: BrokerSignal) => void) {
     this.#cluster = cluster
+    this.#kill = kill
   }
 
   async send(brokerId: number, signal: BrokerSignal): Promise<void> {
     const leaving = this.#leaving.get(brokerId)
     if (leaving !== undefined) {
-      process.kill(leaving.pid, signal)
+      this.#kill(leaving.pid, signal)
       return signal === 'SIGKILL' || signal === 'SIGTERM' ? leaving.out : undefined
     }
     const pid = this.#cluster.pidOf(brokerId)
@@ -65,7 +82,7 @@ class Signals {
   }
 }
 
-function zooKeeperOf(cluster: LocalCluster): NonNullable<ClusterTarget['zookeeper']> {
+function zooKeeperOf(cluster: LocalProcesses): NonNullable<ClusterTarget['zookeeper']> {
   return {
     stop: () => cluster.stopZooKeeper('SIGKILL'),
     start: async () => {
