@@ -60,18 +60,21 @@ export class PartitionReader {
     this.#running = this.#run()
   }
 
-  /** The writer has ended. Resolves with whether all was read that there is. */
+  /**
+   * The writer has ended: reads to the end, then all again, each for at most `timeoutMs`. Resolves with
+   * whether all was read twice.
+   */
   async finish(timeoutMs: number): Promise<boolean> {
     this.#isFinishing = true
-    const cancel = this.#clock.after(timeoutMs, () => this.#stop.stop())
-    try {
-      const isComplete = (await this.#running) ?? false
-      if (!isComplete) return false
-      this.#ledger.settle()
-      return await this.#readAgain()
-    } finally {
-      cancel()
-    }
+    let cancel = this.#clock.after(timeoutMs, () => this.#stop.stop())
+    const isComplete = (await this.#running) ?? false
+    cancel()
+    if (!isComplete) return false
+    this.#ledger.settle()
+    cancel = this.#clock.after(timeoutMs, () => this.#stop.stop())
+    const isReadTwice = await this.#readAgain()
+    cancel()
+    return isReadTwice
   }
 
   /** Ends without finishing. */
@@ -134,11 +137,11 @@ export class PartitionReader {
     await this.#stop.sleep(RETRY_MS)
   }
 
-  /** False when the time was up before all was read. */
+  /** False when it was too much, too late, or gone by retention. */
   async #readAgain(): Promise<boolean> {
     const { startOffset, numberOf } = this.#options
     const end = this.#ledger.farthest
-    if (end - startOffset > SECOND_READING_MAX) return true
+    if (end - startOffset > SECOND_READING_MAX) return false
     const digest = new ReadDigest()
     for (let position = startOffset; position < end; ) {
       if (this.#stop.isStopped) return false
@@ -146,8 +149,8 @@ export class PartitionReader {
         const number = numberOf(value)
         if (typeof number === 'number' && offset < end) digest.add(number, offset)
       })
-      // Deleted by retention: there is nothing to compare with.
-      if (step === 'deleted') return true
+      // By retention: there is nothing to compare with.
+      if (step === 'deleted') return false
       if (step === 'ended') break
       position = step
     }

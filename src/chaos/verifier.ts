@@ -31,7 +31,7 @@ export interface VerifierOptions {
   readonly ratePerSecond?: number
   /** How long a leader may wait for its followers; default 3000. */
   readonly produceTimeoutMs?: number
-  /** How long the last reading may take when the cluster is not well; default 60000. */
+  /** How long the last reading may take when the cluster is not well, and the second; default 60000. */
   readonly finishTimeoutMs?: number
   readonly onEvent?: (event: UnnumberedEvent) => void
 }
@@ -42,6 +42,8 @@ export interface Verdict extends LedgerCounts {
   /** The longest time without any acknowledgement. */
   readonly longestGapOfAllMs: number
   readonly isRunning: boolean
+  /** At the end all was read a second time, as it should; false before. */
+  readonly isReadTwice: boolean
   readonly partitions: readonly PartitionVerdict[]
   /** Why the last value of some partition failed; null when none did. */
   readonly lastError: string | null
@@ -89,6 +91,7 @@ export class Verifier {
   #reports = 0
   #state: 'new' | 'running' | 'finishing' | 'ended' = 'new'
   #endedAtMs: number | null = null
+  #isReadTwice = false
   #stopping: Promise<Verdict> | null = null
 
   constructor(ports: VerifierPorts, options: VerifierOptions = {}) {
@@ -183,6 +186,7 @@ export class Verifier {
       longestGapMs: Math.max(0, ...partitions.map(({ longestGapMs }) => longestGapMs)),
       longestGapOfAllMs: this.#lanes.length === 0 ? 0 : this.#allGaps.longestMs(nowMs),
       isRunning: this.isRunning,
+      isReadTwice: this.#isReadTwice,
       partitions,
       lastError: failing === undefined ? null : String(failing.writer.lastError),
     }
@@ -222,7 +226,8 @@ export class Verifier {
     this.#endedAtMs = this.#ports.clock.monotonicMs()
     await Promise.all(this.#lanes.map(({ writer }) => writer.stop()))
     const timeoutMs = this.#options.finishTimeoutMs ?? DEFAULT_FINISH_TIMEOUT_MS
-    await Promise.all(this.#lanes.map(({ reader }) => reader.finish(timeoutMs)))
+    const readTwice = await Promise.all(this.#lanes.map(({ reader }) => reader.finish(timeoutMs)))
+    this.#isReadTwice = readTwice.every(Boolean)
     this.#cancelReport()
     this.#state = 'ended'
     this.#emitWrites()

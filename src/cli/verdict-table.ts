@@ -45,7 +45,8 @@ function sentence(verdict: Verdict): string {
   if (acked === 0) return `Nothing was acknowledged.${why}`
   const gap = Math.round(verdict.longestGapOfAllMs)
   if (isGood(verdict)) {
-    return `Nothing acknowledged was lost. Longest time without any acknowledgement: ${gap} ms.`
+    const once = verdict.isReadTwice ? '' : ' It was read once only, not again at the end.'
+    return `Nothing acknowledged was lost.${once} Longest time without any acknowledgement: ${gap} ms.`
   }
   const problems = [
     lost > 0 ? `${lost} lost` : '',

@@ -40,6 +40,7 @@ test('a healthy cluster gets a clean verdict', async () => {
   assert.equal(verdict.consumed, verdict.acked)
   assert.equal(verdict.failed, 0)
   assert.ok(isGood(verdict))
+  assert.equal(verdict.isReadTwice, true)
   assert.ok(verdict.longestGapMs <= 30, `${verdict.longestGapMs} ms`)
   const [topic] = brokers.created
   assert.equal(topic!.numPartitions, 3)
@@ -191,6 +192,7 @@ test('the last reading that never ends leaves the rest unchecked', async () => {
   for (const id of [1, 2, 3]) brokers.kill(id)
   const verdict = await during(verifier.stop())
   assert.ok(verdict.unchecked > 0)
+  assert.equal(verdict.isReadTwice, false)
   assert.equal(isGood(verdict), false)
   assert.notEqual(verdict.lastError, null)
 })
