@@ -2,8 +2,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { CallTimeoutError, ConnectionError, KafkaError } from '../client/kafka-error.ts'
+import { CallTimeoutError, isTransient, KafkaError } from '../client/kafka-error.ts'
 import type { PartitionClient } from '../client/partition-client.ts'
+import { ErrorCode } from '../protocol/error-codes.ts'
 import type { EventLog } from './event-log.ts'
 import { formatEventLine } from './history/event-lines.ts'
 import { answerJson, RequestError } from './http-answers.ts'
@@ -108,9 +109,11 @@ async function answerRecords(
   try {
     await answerJson(request, response, 200, await readRecordPage(partitions, url.searchParams))
   } catch (error) {
-    if (error instanceof KafkaError) throw new RequestError(404, error.message)
-    if (error instanceof ConnectionError || error instanceof CallTimeoutError) {
-      throw new RequestError(503, error.message)
+    if (error instanceof KafkaError && error.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
+      throw new RequestError(404, 'there is no such partition')
+    }
+    if (error instanceof KafkaError || isTransient(error) || error instanceof CallTimeoutError) {
+      throw new RequestError(503, (error as Error).message)
     }
     throw error
   }

@@ -38,13 +38,15 @@ const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/
 
 /** `offset` may be `earliest`, `latest` (the last page), or a number; default the last page. */
 export async function readRecordPage(
-  partitions: Pick<PartitionClient, 'listOffset' | 'fetch'>,
+  partitions: Pick<PartitionClient, 'leaderOf' | 'listOffset' | 'fetch'>,
   query: URLSearchParams,
 ): Promise<RecordPage> {
   const topic = query.get('topic') ?? ''
   if (!TOPIC.test(topic)) throw new RequestError(400, 'topic: a name is needed')
   const partition = wholeNumber(query, 'partition', 0, 1_000_000)
   const limit = Math.max(1, wholeNumber(query, 'limit', DEFAULT_LIMIT, RECORDS_LIMIT))
+  // An unknown topic is told at once; looking for its offsets would be tried again and again.
+  await partitions.leaderOf(topic, partition)
   const logStartOffset = (await partitions.listOffset(topic, partition, OffsetSpec.EARLIEST)).offset
   const latest = (await partitions.listOffset(topic, partition, OffsetSpec.LATEST)).offset
   const asked = startOf(query.get('offset') ?? 'latest', logStartOffset, latest, limit)

@@ -23,6 +23,7 @@ export class MatrixView implements View {
   #partitions: readonly ShownPartition[] = []
   #shownOf: readonly unknown[] = []
   #registered = new Set<number>()
+  #made = 0
 
   constructor(page: Page) {
     this.#page = page
@@ -58,6 +59,7 @@ export class MatrixView implements View {
       this.#showHeader(cluster)
     }
     this.#rows.show(this.#partitions.length)
+    setAttribute(this.#scroller, 'aria-rowcount', this.#partitions.length + 1)
     this.#mosaic.show(this.#partitions)
     setText(byId('matrix-detail'), this.#detailOf(selection.partition))
   }
@@ -100,7 +102,7 @@ export class MatrixView implements View {
   }
 
   #makeRow(): HTMLElement {
-    const row = h('div', { class: 'matrix-row', role: 'row' })
+    const row = h('div', { class: 'matrix-row', role: 'row', id: `matrix-row-${this.#made++}` })
     row.addEventListener('click', () => this.#choose(Number(row.dataset.index)))
     return row
   }
@@ -111,9 +113,11 @@ export class MatrixView implements View {
     if (each === undefined) return
     row.style.gridTemplateColumns = 'var(--columns)'
     setAttribute(row, 'data-index', index)
-    setAttribute(row, 'aria-rowindex', index + 1)
+    setAttribute(row, 'aria-rowindex', index + 2)
     const name = nameOf(each)
-    setAttribute(row, 'aria-selected', String(name === selection.partition))
+    const isSelected = name === selection.partition
+    setAttribute(row, 'aria-selected', String(isSelected))
+    if (isSelected) setAttribute(this.#scroller, 'aria-activedescendant', row.id)
     const wanted = cluster.brokers.length + 3
     while (row.childElementCount > wanted) row.lastElementChild!.remove()
     while (row.childElementCount < wanted) row.append(h('span', { role: 'gridcell' }))

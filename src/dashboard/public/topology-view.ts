@@ -140,7 +140,8 @@ interface Badge {
 }
 
 interface Standing {
-  readonly state: 'registered' | 'gone' | 'zombie'
+  /** `left`: the process is gone, and ZooKeeper does not know it yet. */
+  readonly state: 'registered' | 'left' | 'gone' | 'zombie'
   readonly badge: Badge | null
   readonly words: string
 }
@@ -154,12 +155,15 @@ function standingOf(broker: ShownBroker, lane: Lane, shown: Shown): Standing {
   const belief = spanAt(lane.believes, atMs)
   const since = broker.sinceMs === null ? '' : ` for ${age(atMs - broker.sinceMs)}`
   const under = fault === null ? '' : ` · ${fault.fault}`
-  const words = broker.isRegistered
-    ? `${broker.address}${isHeard ? '' : ' · log not heard'}${under}`
-    : isZombie
-      ? `unregistered${since}, yet running${under}`
-      : `gone${since}${under}`
-  const state = broker.isRegistered ? 'registered' : isZombie ? 'zombie' : 'gone'
+  const isLeft = broker.isRegistered && isStopped && !isHeard
+  const words = isLeft
+    ? `gone, still registered${under}`
+    : broker.isRegistered
+      ? `${broker.address}${isHeard ? '' : ' · log not heard'}${under}`
+      : isZombie
+        ? `unregistered${since}, yet running${under}`
+        : `gone${since}${under}`
+  const state = isLeft ? 'left' : broker.isRegistered ? 'registered' : isZombie ? 'zombie' : 'gone'
   return { state, words, badge: badgeOf(broker, belief, cluster.controllerId, shown) }
 }
 

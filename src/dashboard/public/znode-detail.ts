@@ -82,7 +82,11 @@ function changeItem(event: ZnodeEvent, page: Page): HTMLElement {
 function pretty(data: string | null): string {
   if (data === null) return '(no data)'
   try {
-    return JSON.stringify(JSON.parse(data), null, 1)
+    const text = JSON.stringify(JSON.parse(data), null, 2)
+    // Lists of replicas are read along a line.
+    return text.replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_, items: string) => {
+      return `[${items.replace(/\s+/g, ' ')}]`
+    })
   } catch {
     return data
   }

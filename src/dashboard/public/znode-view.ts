@@ -26,6 +26,7 @@ export class ZnodeView implements View {
   #selected: string | null = null
   #detailOf: readonly unknown[] = []
   #isTree = true
+  #made = 0
 
   constructor(page: Page) {
     this.#page = page
@@ -112,7 +113,8 @@ export class ZnodeView implements View {
   }
 
   #makeRow(): HTMLElement {
-    const row = h('div', { class: 'znode-row', role: 'treeitem' })
+    const id = `znode-row-${this.#made++}`
+    const row = h('div', { class: 'znode-row', role: 'treeitem', id })
     row.append(
       h('span', { class: 'twist' }),
       h('span', { class: 'name' }),
@@ -140,6 +142,7 @@ export class ZnodeView implements View {
     setAttribute(row, 'aria-level', each.depth + 1)
     setAttribute(row, 'aria-expanded', each.children > 0 ? String(each.isOpen) : null)
     setAttribute(row, 'aria-selected', String(each.path === selection.znode))
+    if (each.path === selection.znode) setAttribute(this.#tree, 'aria-activedescendant', row.id)
     row.style.paddingLeft = `${6 + each.depth * 14}px`
     setText(twist!, each.children === 0 ? '' : each.isOpen ? '▾' : '▸')
     setText(name!, each.name)
