@@ -37,7 +37,6 @@ interface Viewer {
 /** Of the WebSocket protocol: what was sent is against the rules. */
 const POLICY = 1008
 
-const LIVE = '{"kind":"live"}'
 const DEFAULT_PING_MS = 15_000
 
 export class Viewers {
@@ -142,7 +141,8 @@ export class Viewers {
     }
     while (socket.readyState === WebSocket.OPEN && socket.bufferedAmount < BUFFERED_LIMIT_BYTES) {
       if (viewer.nextSeq >= this.#history.nextSeq) {
-        if (!viewer.isLive) socket.send(LIVE)
+        // With our time: it may be long since the last event.
+        if (!viewer.isLive) socket.send(JSON.stringify({ kind: 'live', atMs: Date.now() }))
         viewer.isLive = true
         return
       }

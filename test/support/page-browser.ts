@@ -19,6 +19,8 @@ export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
 }
 
+const NETWORK_CHANGED = 'ERR_NETWORK_CHANGED'
+
 export interface OpenedPage {
   readonly page: Page
   /** Errors of the page and of its console. */
@@ -39,10 +41,16 @@ export async function openPage(
   page.setDefaultTimeout(20_000)
   const problems: string[] = []
   page.on('pageerror', (error) => problems.push(String(error.stack)))
+  let disturbed = 0
   page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text())
+    // Containers that start beside us give the machine new interfaces: what was under way fails.
+    if (message.text().includes(NETWORK_CHANGED)) disturbed++
+    else if (message.type() === 'error') problems.push(message.text())
   })
-  await page.goto(url)
+  for (let seen = -1; seen < disturbed; ) {
+    seen = disturbed
+    await page.goto(url)
+  }
   return { page, problems }
 }
 

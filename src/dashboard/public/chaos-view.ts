@@ -1,6 +1,5 @@
 /** Faults at the push of a button. Each ends by itself; what cannot be done says why. */
 import { byId, ElementList, find, h, setAttribute, setShown, setText } from './dom.ts'
-import { age } from './format.ts'
 import type { FaultSpan } from './lane-spans.ts'
 import { ApiError, type FaultOption, type ServerApi } from './server-api.ts'
 import type { Page, Shown, View } from './shown.ts'
@@ -172,7 +171,7 @@ export class ChaosView implements View {
     const name = WORDS[fault.fault]?.name ?? fault.fault
     const whom = fault.brokerId === null ? '' : `, broker ${fault.brokerId}`
     const leftMs = fault.endsAtMs === null ? null : Math.max(0, fault.endsAtMs - atMs)
-    const left = leftMs === null ? '' : `, ends in ${age(leftMs + 999)}`
+    const left = leftMs === null ? '' : `, ends in ${Math.ceil(leftMs / 1000)} s`
     setText(item.querySelector('span')!, `${name}${whom}${left}`)
     const length = (fault.endsAtMs ?? atMs) - fault.startMs
     item.querySelector('progress')!.value = length > 0 ? (leftMs ?? 0) / length : 0

@@ -18,6 +18,8 @@ export interface ConnectionEvents {
   /** Another history begins. */
   onReset(): void
   onEvents(events: readonly ClusterEvent[]): void
+  /** Everything that was has been told; the server's clock shows this. */
+  onLive(serverMs: number): void
 }
 
 type Message =
@@ -27,7 +29,7 @@ type Message =
       readonly nextSeq?: number
       readonly events: readonly ClusterEvent[]
     }
-  | { readonly kind: 'live' }
+  | { readonly kind: 'live'; readonly atMs: number }
   | ClusterEvent
 
 const FIRST_WAIT_MS = 250
@@ -92,6 +94,7 @@ export class Connection {
   #receive(message: Message): void {
     if (message.kind === 'live') {
       this.#attempt = 0
+      this.#events.onLive(message.atMs)
       this.#events.onState({ kind: 'live' })
     } else if (message.kind === 'history') {
       if (message.historyId !== undefined) this.#begin(message.historyId, message.nextSeq ?? 0)

@@ -2,6 +2,7 @@
 import type { ConnectionState } from './connection.ts'
 import { byId, setAttribute, setClass, setText } from './dom.ts'
 import { count } from './format.ts'
+import { spanAt } from './lane-spans.ts'
 import { epochClass } from './palette.ts'
 import type { Shown, View } from './shown.ts'
 
@@ -18,6 +19,10 @@ export class HeaderView implements View {
     this.#showLink(shown)
     const { cluster } = shown
     this.#showController(shown)
+    const isHeard = spanAt(shown.store.lanes.zookeeper.heard, shown.atMs) !== null
+    const isAway = shown.cursor > 0 && !isHeard
+    setText(byId('fact-zookeeper'), shown.cursor === 0 ? '–' : isHeard ? 'heard' : 'not heard')
+    setAttribute(byId('fact-zookeeper').parentElement!, 'data-problem', isAway ? 'on' : '')
     const registered = cluster.brokers.filter((each) => each.isRegistered).length
     setText(byId('fact-brokers'), `${registered} of ${cluster.brokers.length}`)
     const partitions = cluster.partitions.length

@@ -37,8 +37,8 @@ class Main implements Page {
   readonly #views: readonly View[]
   #selection: Selection = { brokerId: null, partition: null, znode: null, failover: null }
   #state: ConnectionState = { kind: 'connecting' }
-  /** The observer's clock, as the page has seen it run ahead of its own. */
-  #skewMs = Number.POSITIVE_INFINITY
+  /** By how much our clock is ahead of the server's. */
+  #skewMs = 0
   #frame = 0
   #file: string | null = null
   #faultsSeen = 0
@@ -61,11 +61,10 @@ class Main implements Page {
     this.#connection = new Connection({
       onState: (state) => this.#onState(state),
       onReset: () => this.#reset(),
+      onLive: (serverMs) => {
+        this.#skewMs = Date.now() - serverMs
+      },
       onEvents: (events) => {
-        const newest = events.at(-1)
-        if (newest !== undefined) {
-          this.#skewMs = Math.min(this.#skewMs, Date.now() - newest.atMs)
-        }
         if (this.#store.append(events)) this.#playback.relocate()
         this.invalidate()
       },
@@ -174,7 +173,6 @@ class Main implements Page {
 
   #reset(): void {
     this.#store.clear()
-    this.#skewMs = Number.POSITIVE_INFINITY
     this.#playback.goLive()
     this.#selection = { ...this.#selection, failover: null }
     this.invalidate()

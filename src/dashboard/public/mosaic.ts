@@ -1,5 +1,7 @@
 /** All partitions at a glance: a dot each, in the order of the rows, on a canvas. */
+
 import type { ShownPartition } from './cluster-at.ts'
+import { byId, setShown } from './dom.ts'
 
 /** Below so many the rows themselves are a glance. */
 const FROM_PARTITIONS = 60
@@ -31,6 +33,7 @@ export class Mosaic {
     this.#width = width
     this.#theme = theme
     const isShown = partitions.length >= FROM_PARTITIONS
+    setShown(byId('mosaic-legend'), isShown)
     const rows = isShown ? Math.ceil(partitions.length / this.#perRow()) : 0
     const height = rows * (DOT + GAP)
     const scale = devicePixelRatio

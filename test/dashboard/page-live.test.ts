@@ -1,0 +1,121 @@
+/**
+ * The page over a real cluster: the controller is killed by a button, and what the page then says agrees
+ * with what a ZooKeeper session of our own saw and what the verifier's clients measured themselves.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Page } from 'playwright-core'
+import type { ClusterTarget } from '../../src/chaos/cluster-target.ts'
+import { openLiveCluster } from '../../src/dashboard/live-cluster.ts'
+import { openObserverClient } from '../../src/dashboard/observer/observer-client.ts'
+import { startDashboard } from '../../src/dashboard/start-dashboard.ts'
+import { startCluster, type TestCluster } from '../../src/devcluster/start-cluster.ts'
+import { systemClock } from '../../src/host/clock.ts'
+import type { ZkClient } from '../../src/zk/zk-client.ts'
+import { noBrowser, openBrowser, openPage, textOf } from '../support/page-browser.ts'
+import { until } from '../support/until.ts'
+
+/** Two observers on a busy machine. */
+const AGREEMENT_MS = 50
+
+function targetOf(cluster: TestCluster): ClusterTarget {
+  return {
+    brokerIds: cluster.brokers.map(({ id }) => id),
+    edges: [],
+    signal: (id, signal) => cluster.broker(id).kill(signal),
+    start: (id) => cluster.broker(id).start(),
+    expireSession: async (id) => {
+      cluster.expireSession({ broker: id })
+    },
+  }
+}
+
+/** When `/controller` went and came, by a session of its own. */
+async function watchController(zookeeper: string) {
+  const { connect } = await openObserverClient(systemClock, { zookeeper, prefer: 'js' })
+  const client: ZkClient = connect()
+  const seen: { readonly atMs: number; readonly isThere: boolean }[] = []
+  const look = async (): Promise<void> => {
+    const stat = await client.exists('/controller', () => void look().catch(() => {}))
+    const isThere = stat !== null
+    if (seen.at(-1)?.isThere !== isThere) seen.push({ atMs: Date.now(), isThere })
+  }
+  await look()
+  return { seen, close: () => client.close() }
+}
+
+/** `33 ms`, `1.28 s`, as the page has it. */
+function milliseconds(text: string): number {
+  const match = /([\d.]+) (ms|s)$/.exec(text.trim())
+  assert.ok(match !== null, `a time: ${text}`)
+  return Number(match[1]) * (match[2] === 's' ? 1_000 : 1)
+}
+
+async function phaseOf(page: Page, name: string): Promise<{ tookMs: number; doneMs: number }> {
+  const row = page.locator('.phases tbody tr', { has: page.getByText(name, { exact: true }) })
+  const [took, done] = await row.locator('td.ms').allTextContents()
+  return { tookMs: milliseconds(took!), doneMs: milliseconds(done!.replace('+', '')) }
+}
+
+async function untilText(page: Page, selector: string, pattern: RegExp): Promise<void> {
+  const options = { lookEveryMs: 50, deadlineMs: 40_000 }
+  await until(
+    `${selector}: ${pattern}`,
+    async () => pattern.test(await textOf(page, selector)),
+    options,
+  )
+}
+
+test('a kill by button shows its whole timeline, with numbers that others measured too', {
+  skip: noBrowser,
+}, async (t) => {
+  await using cluster = await startCluster({
+    mode: 'process',
+    topics: [{ name: 'orders', partitions: 6 }],
+    config: { 'samsa.http.listener': '127.0.0.1:0' },
+  })
+  const zookeeper = cluster.zookeeperAddress
+  const live = await openLiveCluster({ zookeeper, prefer: 'js', target: targetOf(cluster) })
+  const dashboard = await startDashboard({ port: 0, from: live.source })
+  const own = await watchController(zookeeper)
+  const browser = await openBrowser()
+  try {
+    const { page, problems } = await openPage(browser, dashboard.url)
+    await untilText(page, '#link', /^Live$/)
+    await untilText(page, '#fact-brokers', /^3 of 3$/)
+    await until('the verifier may start', () => page.locator('#verifier-toggle').isEnabled())
+    await page.click('#verifier-toggle')
+    await untilText(page, '#count-consumed', /\d\d\d/)
+    const first = /broker (\d)/.exec(await textOf(page, '#fact-controller'))![1]!
+    await page.check(`#fault-targets input[value="${first}"]`)
+    await page.fill('#fault-seconds', '3')
+    await page.click('[data-fault="kill"]')
+    await untilText(page, '.phases', /First write acknowledged.*Registered again.*ISR full again/)
+    await untilText(page, '#fact-brokers', /^3 of 3$/)
+
+    const [went, came] = own.seen.slice(-2)
+    assert.deepEqual([went!.isThere, came!.isThere], [false, true])
+    const gone = await phaseOf(page, '/controller gone')
+    const elected = await phaseOf(page, 'New controller')
+    const tookMs = came!.atMs - went!.atMs
+    t.diagnostic(`without controller: page ${elected.tookMs} ms, own session ${tookMs} ms`)
+    assert.ok(Math.abs(elected.tookMs - tookMs) <= AGREEMENT_MS)
+    assert.ok(elected.doneMs >= gone.doneMs)
+
+    await page.click('#verifier-toggle')
+    await until('the verdict', () => !live.verifier.isRunning)
+    const verdict = live.verifier.verdict!
+    const shownMs = milliseconds(await textOf(page, '.failover-summary strong'))
+    t.diagnostic(`without writes: page ${shownMs} ms, clients ${verdict.longestGapMs} ms`)
+    assert.ok(Math.abs(shownMs - verdict.longestGapMs) <= AGREEMENT_MS)
+    assert.deepEqual([verdict.lost, verdict.duplicated, verdict.reordered], [0, 0, 0])
+    await untilText(page, '#count-lost', /^0$/)
+    assert.equal(await textOf(page, '#fact-under-replicated'), '0')
+    assert.deepEqual(problems, [])
+  } finally {
+    await browser.close()
+    await own.close()
+    await dashboard.close()
+    await live.close()
+  }
+})
