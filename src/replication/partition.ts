@@ -156,13 +156,16 @@ export class Partition {
     this.#setIsrState({ kind: 'committed', isr: update.isr })
     if (update.leaderEpoch > this.leaderEpoch) {
       const nowMs = this.#host.clock.monotonicMs()
+      // In an epoch that we did not hear of another may have led, and our followers may have cut
+      // their logs for it: what they told us before holds no more. (Kafka goes on with it.)
+      const hasLedOn = wasLeader && update.leaderEpoch === this.leaderEpoch + 1
       // A follower may hold records of our old epoch; the new one shows it where to cut (KIP-101).
       log.assignEpochStartOffset(update.leaderEpoch, log.logEndOffset)
       this.epochStartOffset = log.logEndOffset
-      if (!wasLeader) this.#followers = []
+      if (!hasLedOn) this.#followers = []
       this.#trackFollowers()
       for (const follower of this.#followers) {
-        if (wasLeader) follower.resetForNewEpoch(log.logEndOffset, nowMs)
+        if (hasLedOn) follower.resetForNewEpoch(log.logEndOffset, nowMs)
         else follower.resetForNewLeader(nowMs)
       }
       this.leaderEpoch = update.leaderEpoch
