@@ -334,7 +334,7 @@ export class Fetcher {
     this.#restartAt(followed, log)
   }
 
-  /** After the log was cut: from its end on, as it is now. */
+  /** After the log has changed: from its end on, as it is now. */
   #restartAt(followed: FollowedPartition, log: ReplicaLog): void {
     followed.fetchOffset = log.logEndOffset
     followed.lastFetchedEpoch = log.latestEpoch
@@ -343,6 +343,9 @@ export class Fetcher {
 
   #onAppendError(followed: FollowedPartition, error: unknown): void {
     if (error instanceof CorruptRecordError || errorCodeOf(error) === ErrorCode.CORRUPT_MESSAGE) {
+      // What came before them is in the log.
+      const { log } = followed.partition
+      if (log !== null) this.#restartAt(followed, log)
       const at = `at offset ${followed.fetchOffset}`
       this.#ports.logger.error(`${nameOf(followed)}: corrupt records ${at}, trying again`, error)
       this.#backOff(followed)

@@ -276,6 +276,28 @@ test('RE18: corrupt bytes in a response stop that partition only, which is tried
   t.stop()
 })
 
+test('a follower keeps the whole batches before a corrupt one and goes on behind them', async () => {
+  const t = new ReplicaCluster([1, 2])
+  await t.createTopic('orders', [1, 2])
+  await t.disconnect(1, 2)
+  t.broker(1).produce('orders', ['a'])
+  const last = t.broker(1).produce('orders', ['b'])
+  let isCorrupt = true
+  t.onFetchedBytes = (_topic, records) => {
+    if (records.length === 0 || !isCorrupt) return
+    isCorrupt = false
+    records[records.length - 1]! ^= 1
+  }
+  t.reconnect(1, 2)
+  await t.advance(2_000)
+  assert.equal(t.broker(2).lines('corrupt records at offset 1, trying again').length, 1)
+  assert.deepEqual(t.broker(2).lines('marked as failed'), [])
+  await t.advance(2_000)
+  assert.equal(last.answer.errorCode, ErrorCode.NONE)
+  assert.deepEqual(await t.broker(2).values('orders'), ['a', 'b'])
+  t.stop()
+})
+
 test('RE19: an unexpected error marks one partition as failed until the next LeaderAndIsr', async () => {
   const t = new ReplicaCluster([1, 2])
   await t.createTopic('orders', [1, 2])
