@@ -17,7 +17,8 @@ export class EncodedHistory {
   readonly #log: EventLog
   /** By the number of the first event; only spans that are complete. */
   readonly #spans = new Map<number, Buffer>()
-  #newest: Frame | null = null
+  /** What was encoded last: all who keep up ask for the same. */
+  #latest: (Frame & { readonly seq: number }) | null = null
   #firstKeptSeq = 0
 
   constructor(log: EventLog) {
@@ -43,12 +44,15 @@ export class EncodedHistory {
   frameFrom(seq: number): Frame {
     const { nextSeq } = this
     this.#forgetFolded()
-    if (seq === nextSeq - 1) return this.#single(seq)
+    if (this.#latest?.seq === seq && this.#latest.nextSeq === nextSeq) return this.#latest
     const start = seq - (seq % SPAN)
     const end = start + SPAN
     if (seq !== start || end > nextSeq) {
       const until = Math.min(end, nextSeq)
-      return { bytes: this.#encode(seq, until), nextSeq: until }
+      const bytes = until === seq + 1 ? this.#single(seq) : this.#encode(seq, until)
+      const frame = { seq, bytes, nextSeq: until }
+      if (until === nextSeq) this.#latest = frame
+      return frame
     }
     let bytes = this.#spans.get(start)
     if (bytes === undefined) {
@@ -58,11 +62,8 @@ export class EncodedHistory {
     return { bytes, nextSeq: end }
   }
 
-  #single(seq: number): Frame {
-    if (this.#newest?.nextSeq === seq + 1) return this.#newest
-    const event = this.#log.events.at(-1)
-    this.#newest = { bytes: Buffer.from(JSON.stringify(event)), nextSeq: seq + 1 }
-    return this.#newest
+  #single(seq: number): Buffer {
+    return Buffer.from(JSON.stringify(this.#log.events[seq - this.firstSeq]))
   }
 
   #encode(from: number, until: number): Buffer {
@@ -75,5 +76,6 @@ export class EncodedHistory {
     if (this.firstKeptSeq === this.#firstKeptSeq) return
     this.#firstKeptSeq = this.firstKeptSeq
     this.#spans.clear()
+    this.#latest = null
   }
 }

@@ -43,6 +43,8 @@ export interface ServerOptions {
 const CONNECTIONS_LIMIT = 2_000
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
+/** How often who is too slow is looked for. */
+const CHECK_EVERY_MS = 5_000
 
 /** Everything comes from here: no other host, no inline script. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -70,7 +72,8 @@ export class DashboardServer {
     this.#viewers = new Viewers(options.log, { ...options, historyId })
     const state = new StateFold(options.log)
     this.#api = { ...options, historyId, viewers: this.#viewers, state }
-    this.#server = http.createServer((request, response) => {
+    const often = { connectionsCheckingInterval: CHECK_EVERY_MS }
+    this.#server = http.createServer(often, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => fail(response, error))
     })
     this.#server.maxConnections = CONNECTIONS_LIMIT

@@ -161,12 +161,15 @@ export class FailoverView implements View {
     const bar = h('div', { class: `bar ${kind}` })
     const row = h(
       'tr',
-      { title: 'Show the cluster at the end of this phase' },
+      { title: 'Show the cluster at the end of this phase', tabindex: 0 },
       h('th', { scope: 'row' }, h('span'), h('small')),
       h('td', { class: 'bar-cell' }, h('div', { class: 'track' }, bar)),
       h('td', { class: 'ms' }),
       h('td', { class: 'ms dim' }),
     )
+    row.addEventListener('keydown', ({ key }) => {
+      if (key === 'Enter') row.click()
+    })
     row.addEventListener('click', () => {
       const endMs = Number(row.dataset.endMs)
       if (this.#chosen !== null && !Number.isNaN(endMs)) {
@@ -226,12 +229,15 @@ function rowsOf(
 ): PhaseRow[] {
   const fault = { key: 'fault', name: 'Fault', text: failover.title } as const
   const rows: PhaseRow[] = [{ ...fault, startMs: 0, endMs: 0, kind: 'fault', epoch: null }]
-  for (const { kind, startMs, endMs, text } of failover.phases) {
+  for (const { kind, startMs, endMs, text, brokers = [] } of failover.phases) {
     const hasEnded = endMs <= untilMs
+    const each = brokers
+      .map(({ brokerId, atMs }) => `broker ${brokerId} +${duration(Math.max(0, atMs))}`)
+      .join(', ')
     rows.push({
       key: kind,
       name: NAMES[kind],
-      text: hasEnded ? text : 'not yet at the shown moment',
+      text: hasEnded ? each || text : 'not yet at the shown moment',
       startMs: hasEnded ? startMs : null,
       endMs: hasEnded ? endMs : null,
       kind: 'phase',

@@ -149,9 +149,10 @@ export class FeedView implements View {
   #showLine(): void {
     const line = byId('feed-line')
     const { events } = this.#shown!.store
-    const event = this.#chosen === null ? undefined : events[this.#chosen - (events[0]?.seq ?? 0)]
-    setShown(line, event !== undefined)
-    if (event === undefined) return
+    const event = events[(this.#chosen ?? 0) - (events[0]?.seq ?? 0)]
+    const isShown = event !== undefined && event.seq === this.#chosen
+    setShown(line, isShown)
+    if (!isShown) return
     setText(line.firstElementChild!, lineOf(event))
     setAttribute(line, 'data-at-ms', event.atMs)
   }

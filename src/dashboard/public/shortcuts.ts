@@ -54,8 +54,8 @@ export class Shortcuts {
     if (this.#dialog.open) return
     const isTyping = isField(event.target)
     if (isTyping && event.key !== 'Escape') return
-    // A button takes the space bar for itself.
-    if (event.key === ' ' && event.target instanceof HTMLButtonElement) return
+    // Buttons and boxes take the space bar for themselves.
+    if (event.key === ' ' && takesSpace(event.target)) return
     const shortcut = this.#byKey.get(event.key.length === 1 ? event.key.toLowerCase() : event.key)
     if (shortcut === undefined) return
     event.preventDefault()
@@ -67,6 +67,10 @@ function goTo(id: string): void {
   const section = byId(id)
   section.focus({ preventScroll: true })
   section.scrollIntoView({ block: 'start' })
+}
+
+function takesSpace(target: EventTarget | null): boolean {
+  return target instanceof HTMLButtonElement || target instanceof HTMLInputElement
 }
 
 function isField(target: EventTarget | null): boolean {

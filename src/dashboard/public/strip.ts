@@ -19,8 +19,13 @@ export class Strip {
   #fromMs = 0
   #toMs = 1
 
-  constructor(element: HTMLElement) {
+  constructor(element: HTMLElement, goTo: (atMs: number) => void) {
     this.#element = element
+    element.addEventListener('click', ({ clientX }) => {
+      const { left, width } = element.getBoundingClientRect()
+      const share = (clientX - left) / Math.max(1, width)
+      goTo(this.#fromMs + share * (this.#toMs - this.#fromMs))
+    })
     this.#list = new ElementList(
       element,
       ({ kind, startMs }) => `${kind} ${startMs}`,

@@ -97,7 +97,7 @@ export class TopologyView implements View {
       lane.replaceChildren(h('div', { class: 'lane-name' }, name), strip)
     }
     this.#parts.set(lane, {
-      strip: new Strip(strip),
+      strip: new Strip(strip, (atMs) => this.#page.seekToTime(atMs)),
       segments: new ElementList(
         leads,
         ({ epoch, isBelief }) => `${epoch}${isBelief}`,
