@@ -19,7 +19,7 @@ export function dashboardCommand(io: CliIo): Runnable {
       {
         name: 'token',
         value: 'text',
-        help: 'needed for faults; made up and printed when not on loopback',
+        help: 'needed for faults; else SAMSA_DASHBOARD_TOKEN, or made up when not on loopback',
       },
     ],
     run: (flags) => run(io, flags),
@@ -32,7 +32,8 @@ async function run(io: CliIo, flags: FlagValues): Promise<void> {
   if ((file === undefined) === (zookeeper === undefined)) {
     throw new UsageError('Give either --zookeeper or --history')
   }
-  const token = flags.last('token')
+  // Empty is what Compose passes on when nobody has set it.
+  const token = flags.last('token') ?? (io.env.SAMSA_DASHBOARD_TOKEN || undefined)
   const stopped = untilStopped()
   let cluster: LiveCluster | null = null
   try {

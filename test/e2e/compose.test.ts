@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { parseEventLines } from '../../src/dashboard/history/event-lines.ts'
+import { type Failover, foldFailovers } from '../../src/dashboard/history/failovers.ts'
 import { checkPorts } from '../../src/devcluster/ports.ts'
 import { ComposeProject, findCompose, hasProgram, run, tryRun } from '../support/compose-project.ts'
 import { KCAT_DOCKERFILE, KcatWriter, numbered } from '../support/kcat.ts'
@@ -13,6 +15,15 @@ const IMAGE = 'samsa-e2e'
 const KCAT_IMAGE = 'samsa-e2e-kcat'
 const BROKERS = ['kafka-1', 'kafka-2', 'kafka-3']
 const INSIDE = 'kafka-1:29092,kafka-2:29092,kafka-3:29092'
+const SHOWN_PHASES = [
+  'connection-lost',
+  'registration-gone',
+  'controller-gone',
+  'controller-elected',
+  'epoch-bumped',
+  'partitions-elected',
+  'brokers-told',
+]
 const HEALTHY_MS = 180_000
 const ISR_MS = 60_000
 
@@ -112,6 +123,12 @@ class Cluster {
         { deadlineMs: ISR_MS, lookEveryMs: 500 },
       )
     }
+  }
+
+  /** As the page shows them, oldest first. */
+  async failovers(): Promise<Failover[]> {
+    const history = await (await fetch(`${this.dashboard}/api/history`)).text()
+    return foldFailovers(parseEventLines(history).events)
   }
 
   /** Values of the topic by partition, in the order in which they can be read. */
@@ -219,13 +236,20 @@ describe('docker compose up', { skip, timeout: 1_200_000 }, () => {
     assert.equal((await fetch(`${cluster.dashboard}/api/health`)).status, 200)
   })
 
-  test('the container of the controller is killed, and stays dead until it is started', async () => {
+  test('the container of the controller is killed, and stays dead until it is started', async (t) => {
     const old = await cluster.controller()
     const service = `kafka-${old}`
     await cluster.writeThrough('controller-dies', async () => {
       await cluster.project.compose(['kill', service])
       await untilChanged('the controller', () => cluster.controller(), old)
     })
+    const shown = (await cluster.failovers()).findLast(({ brokerId }) => brokerId === old)
+    assert.ok(shown?.wasController, `the page shows no failover of broker ${old}`)
+    for (const { kind, endMs, text } of shown.phases) {
+      t.diagnostic(`${kind}: ${endMs.toFixed(0)} ms, ${text}`)
+    }
+    const kinds = new Set<string>(shown.phases.map(({ kind }) => kind))
+    for (const kind of SHOWN_PHASES) assert.ok(kinds.has(kind), `the page misses ${kind}`)
     assert.equal(await cluster.project.inspect(service, '{{.State.Status}}'), 'exited')
     assert.equal(await cluster.project.inspect(service, '{{.RestartCount}}'), '0')
     await cluster.project.compose(['start', service])
