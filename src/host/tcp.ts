@@ -1,7 +1,7 @@
 /** Real sockets behind the `Transport` port. */
 import net from 'node:net'
 import type { Listener, Socket, SocketHandlers, Transport } from '../base/ports.ts'
-import { releaseBytes } from '../base/release.ts'
+import { isRetained, release, releaseBytes } from '../base/release.ts'
 
 const KEEP_ALIVE_DELAY_MS = 60_000
 
@@ -132,10 +132,10 @@ class TcpSocket implements Socket {
   write(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket
     if (chunks.length === 1) {
-      socket.write(chunks[0]!)
+      writeChunk(socket, chunks[0]!)
     } else {
       socket.cork()
-      for (const chunk of chunks) socket.write(chunk)
+      for (const chunk of chunks) writeChunk(socket, chunk)
       socket.uncork()
     }
     return socket.writableLength < WRITE_BUFFER_BYTES
@@ -160,6 +160,11 @@ class TcpSocket implements Socket {
   destroy(): void {
     this.#socket.destroy()
   }
+}
+
+function writeChunk(socket: net.Socket, chunk: Uint8Array): void {
+  if (isRetained(chunk)) socket.write(chunk, () => release(chunk))
+  else socket.write(chunk)
 }
 
 /** A socket that listens on IPv6 and IPv4 shows an IPv4 peer as `::ffff:10.0.0.1`. */

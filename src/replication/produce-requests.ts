@@ -8,6 +8,7 @@
  */
 
 import type { Logger } from '../base/ports.ts'
+import { release, retain } from '../base/release.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import type { Partition } from './partition.ts'
 import type { Expiring, Purgatory } from './purgatory.ts'
@@ -26,6 +27,7 @@ export interface AppendRequest {
   readonly acks: number
   readonly timeoutMs: number
   readonly origin: AppendOrigin
+  /** Handed over: the records' memory is not the caller's any more. */
   readonly entries: readonly AppendEntry[]
 }
 
@@ -79,6 +81,8 @@ export class ProduceRequests {
     const { acks, entries } = request
     const topics: TopicAppendResult[] = []
     const waiting = acks === ACKS_ALL ? new WaitingAppend(this, topics, respond) : null
+    // All lie in one frame: none may be freed while others are still to be appended.
+    forEachRecords(request, retain)
     for (const { topic, partitions } of entries) {
       const results: PartitionAppendResult[] = []
       topics.push({ name: topic, partitionResponses: results })
@@ -86,6 +90,7 @@ export class ProduceRequests {
         results.push(this.#appendOne(request, topic, partition, records, waiting))
       }
     }
+    forEachRecords(request, release)
     if (waiting === null || waiting.pendingCount === 0) {
       respond(topics)
       return
@@ -308,4 +313,8 @@ function succeeded(index: number, appended: LogAppend): PartitionAppendResult {
     errorMessage: null,
     currentLeader: NO_LEADER_HINT,
   }
+}
+
+function forEachRecords({ entries }: AppendRequest, action: (records: Buffer) => void): void {
+  for (const { partitions } of entries) for (const { records } of partitions) action(records)
 }

@@ -5,6 +5,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { DiskError } from '../base/ports.ts'
+import { retain } from '../base/release.ts'
 import {
   ATTRIBUTES_AT,
   readBaseOffset,
@@ -316,7 +317,7 @@ export class Log {
       materialize: async () => {
         const target = Buffer.allocUnsafeSlow(bytes)
         const got = await segment.file.readAsync(target, position)
-        return [target.subarray(0, got)]
+        return [retain(target.subarray(0, got))]
       },
     }
   }

@@ -1,13 +1,18 @@
 /**
  * The newest batches of a log, kept as the buffers they came in, so that followers and tail consumers
  * are served without the disk. All logs share one budget; a log that appends evicts the oldest of its
- * own first, then those of the log that was used longest ago.
+ * own first, then those of the log that was used longest ago. A buffer is free when it is evicted and
+ * released by all who read it (`base/release.ts`).
  */
+import { release, retain } from '../base/release.ts'
+
 interface TailChunk {
   readonly baseOffset: number
   /** Inclusive. */
   readonly lastOffset: number
   readonly bytes: Buffer
+  /** Of the bytes, also when they are gone. */
+  readonly size: number
 }
 
 /** Batches up to this size are copied together into slabs. */
@@ -61,8 +66,8 @@ export class MemoryTail {
   }
 
   push(baseOffset: number, lastOffset: number, bytes: Buffer): void {
-    const kept = bytes.length <= COPIED_BYTES ? this.#copy(bytes) : bytes
-    this.#chunks.push({ baseOffset, lastOffset, bytes: kept })
+    const kept = bytes.length <= COPIED_BYTES ? this.#copy(bytes) : retain(bytes)
+    this.#chunks.push({ baseOffset, lastOffset, bytes: kept, size: kept.length })
     this.#budget.grew(this, bytes.length)
   }
 
@@ -93,11 +98,12 @@ export class MemoryTail {
     const chunk = this.#chunks[this.#first]
     if (chunk === undefined) return false
     this.#first += 1
+    release(chunk.bytes)
     if (this.#first > 32 && this.#first * 2 > this.#chunks.length) {
       this.#chunks = this.#chunks.slice(this.#first)
       this.#first = 0
     }
-    this.#budget.shrank(this, chunk.bytes.length)
+    this.#budget.shrank(this, chunk.size)
     return true
   }
 
@@ -105,7 +111,10 @@ export class MemoryTail {
     while (this.evictOldest());
   }
 
-  /** Whole batches from the one that holds `offset`, below `limitOffset`; null when it is not here. */
+  /**
+   * Whole batches from the one that holds `offset`, below `limitOffset`; null when it is not here. Each
+   * is retained for the reader.
+   */
   read(
     offset: number,
     limitOffset: number,
@@ -127,7 +136,7 @@ export class MemoryTail {
       if (chunk.lastOffset >= limitOffset) break
       const fits = bytes + chunk.bytes.length <= maxBytes
       if (!fits && !(minOneMessage && chunks.length === 0)) break
-      chunks.push(chunk.bytes)
+      chunks.push(retain(chunk.bytes))
       bytes += chunk.bytes.length
       if (!fits) break
     }

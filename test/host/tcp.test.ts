@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 import type { Listener, Socket } from '../../src/base/ports.ts'
+import { retain } from '../../src/base/release.ts'
 import { systemTransport } from '../../src/host/tcp.ts'
 
 const HOST = '127.0.0.1'
@@ -40,6 +41,22 @@ test('chunks arrive as one stream, and end() flushes before it closes', async ()
   server.end()
   assert.ok(Buffer.concat([Buffer.from('head'), big]).equals(await atClient))
   await atServer
+  await listener.close()
+})
+
+test('what is retained is released when it is sent, not before', async () => {
+  const { server, client, listener } = await pair()
+  const kept = Buffer.alloc(2_000_000, 1)
+  const retained = retain(Buffer.alloc(2_000_000, 2))
+  const expected = Buffer.concat([kept, retained])
+  const atClient = received(client)
+  server.setHandlers({ onData() {}, onClose() {} })
+  server.write([kept, retained])
+  assert.equal(retained.length, 2_000_000)
+  server.end()
+  assert.ok(expected.equals(await atClient))
+  assert.equal(retained.length, 0)
+  assert.equal(kept.length, 2_000_000)
   await listener.close()
 })
 
