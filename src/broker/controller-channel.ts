@@ -1,6 +1,7 @@
 /**
  * The way from this broker to the controller: one connection to whoever the image names, made when it
- * is needed and dropped when the controller changes. One try per call; who needs an answer asks again.
+ * is needed and dropped when another broker is named: one that is cut off would keep its requests
+ * until they time out. One try per call; who needs an answer asks again.
  */
 import type { Clock, Transport } from '../base/ports.ts'
 import { endpointOf, type MetadataCache } from '../cluster/image.ts'
@@ -17,12 +18,20 @@ export interface ControllerChannelOptions {
   readonly addressOf?: (brokerId: number) => { host: string; port: number } | undefined
 }
 
+interface Connection {
+  readonly controllerId: number
+  readonly channel: Promise<ClientChannel>
+  /** Whoever waits for it, or for an answer, is rejected. */
+  drop(): void
+}
+
 export class ControllerChannel {
   readonly #transport: Transport
   readonly #clock: Clock
   readonly #metadata: MetadataCache
   readonly #options: ControllerChannelOptions
-  #current: { controllerId: number; channel: Promise<ClientChannel> } | null = null
+  readonly #stopListening: () => void
+  #current: Connection | null = null
   #closed = false
 
   constructor(
@@ -35,6 +44,9 @@ export class ControllerChannel {
     this.#clock = clock
     this.#metadata = metadata
     this.#options = options
+    this.#stopListening = metadata.onChange(({ controllerId }) => {
+      if (this.#current !== null && this.#current.controllerId !== controllerId) this.#drop()
+    })
   }
 
   /** Rejects when no controller is known, when it cannot be reached, or does not answer in time. */
@@ -49,6 +61,7 @@ export class ControllerChannel {
 
   close(): void {
     this.#closed = true
+    this.#stopListening()
     this.#drop()
   }
 
@@ -61,24 +74,31 @@ export class ControllerChannel {
     }
     if (this.#current?.controllerId === controllerId) return this.#current.channel
     this.#drop()
-    const { host, port } = this.#options.addressOf?.(controllerId) ?? endpoint
-    const channel = ClientChannel.connect(this.#transport, this.#clock, {
-      ...this.#options,
-      host,
-      port,
-    })
-    const current = { controllerId, channel }
+    const current = this.#open(controllerId, this.#options.addressOf?.(controllerId) ?? endpoint)
     this.#current = current
     const forget = (): void => {
       if (this.#current === current) this.#current = null
     }
-    channel.then((open) => open.onClose(forget), forget)
-    return channel
+    current.channel.then((open) => open.onClose(forget), forget)
+    return current.channel
+  }
+
+  #open(controllerId: number, { host, port }: { host: string; port: number }): Connection {
+    let abandon = (): void => {}
+    const abandoned = new Promise<never>((_, reject) => {
+      abandon = () => reject(new Error(`broker ${controllerId} is no longer the controller`))
+    })
+    const options = { ...this.#options, host, port }
+    const opened = ClientChannel.connect(this.#transport, this.#clock, options)
+    const drop = (): void => {
+      abandon()
+      opened.then((open) => open.close()).catch(() => {})
+    }
+    return { controllerId, channel: Promise.race([opened, abandoned]), drop }
   }
 
   #drop(): void {
-    const { channel } = this.#current ?? {}
+    this.#current?.drop()
     this.#current = null
-    channel?.then((open) => open.close()).catch(() => {})
   }
 }
