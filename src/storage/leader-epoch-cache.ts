@@ -17,11 +17,13 @@ export type WriteEpochs = (entries: readonly EpochEntry[], durable: boolean) => 
 export class LeaderEpochCache {
   #entries: EpochEntry[]
   readonly #write: WriteEpochs
-  #isDurable = true
+  #isDurable: boolean
 
-  constructor(entries: readonly EpochEntry[], write: WriteEpochs) {
+  /** `isDurable`: the entries are on the device, and do not only stand in a file. */
+  constructor(entries: readonly EpochEntry[], write: WriteEpochs, isDurable: boolean) {
     this.#entries = [...entries]
     this.#write = write
+    this.#isDurable = isDurable
   }
 
   get entries(): readonly EpochEntry[] {

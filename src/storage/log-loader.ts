@@ -43,7 +43,7 @@ const LEFTOVERS = ['.deleted', '.cleaned', '.swap']
 export function loadLog(request: LoadRequest): LoadedLog {
   const { disk, directory, nowMs, logger } = request
   removeLeftovers(disk, directory)
-  const epochs = openEpochs(disk, directory, logger)
+  const epochs = openEpochs(request)
   let segments = openSegments(request)
   let logEndOffset = recoverSegments(request, segments, epochs)
   if (segments.length > 0 && logEndOffset < request.logStartOffset) {
@@ -80,16 +80,16 @@ function removeLeftovers(disk: Disk, directory: string): void {
   }
 }
 
-function openEpochs(disk: Disk, directory: string, logger: Logger): LeaderEpochCache {
+function openEpochs({ disk, directory, logger, wasCleanShutdown }: LoadRequest): LeaderEpochCache {
   const path = `${directory}/leader-epoch-checkpoint`
   const persist: WriteEpochs = (entries, durable) =>
     writeEpochCheckpoint(disk, path, entries, durable)
   try {
-    return new LeaderEpochCache(readEpochCheckpoint(disk, path), persist)
+    return new LeaderEpochCache(readEpochCheckpoint(disk, path), persist, wasCleanShutdown)
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error
     logger.error(`${error.message}; the epochs are learnt again from the batches`)
-    return new LeaderEpochCache([], persist)
+    return new LeaderEpochCache([], persist, false)
   }
 }
 
@@ -152,6 +152,7 @@ function recoverSegment(
   segment: Segment,
   epochs: LeaderEpochCache,
 ): { endOffset: number; isWhole: boolean } {
+  segment.markUnsynced()
   segment.offsetIndex.clear()
   segment.timeIndex.clear()
   let endOffset = segment.baseOffset

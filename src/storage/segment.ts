@@ -173,6 +173,11 @@ export class Segment {
     })
   }
 
+  /** Left by a crash: what it holds may be with the operating system only. */
+  markUnsynced(): void {
+    this.#unsynced = true
+  }
+
   /** Everything durable: log and indexes. */
   flush(): void {
     if (this.#unsynced) {

@@ -332,3 +332,17 @@ test('a power loss does not bring back the word that the last stop was clean', a
     assert.equal(t.append(['next']), left.length, `seed ${seed}`)
   }
 })
+
+test('a clean stop after a crash has what the crash left on the device', async () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const t = new LogBench({ segmentBytes: 400 }, seed)
+    for (let i = 0; i < 8; i++) t.append([`${i}`], i)
+    t.crash()
+    await t.restart()
+    const epochs = () => String(t.disk.readFile(`${DIRECTORY}/leader-epoch-checkpoint`))
+    const before = epochs()
+    t.losePower()
+    assert.equal((await t.readAll()).size, 8, `seed ${seed}`)
+    assert.equal(epochs(), before, `seed ${seed}`)
+  }
+})
