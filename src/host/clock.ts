@@ -8,7 +8,8 @@ export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, callback) {
-    const timer = setTimeout(callback, Math.min(delayMs, LONGEST_TIMER_MS))
+    // Node cuts fractions off, and would call back too early.
+    const timer = setTimeout(callback, Math.min(Math.ceil(delayMs), LONGEST_TIMER_MS))
     return () => clearTimeout(timer)
   },
 }
