@@ -10,7 +10,7 @@ import { openLiveCluster } from '../dashboard/live-cluster.ts'
 import { openObserverClient } from '../dashboard/observer/observer-client.ts'
 import { DEFAULT_PORT, startDashboard } from '../dashboard/start-dashboard.ts'
 import type { LocalCluster } from '../devcluster/local-cluster.ts'
-import { freePorts } from '../devcluster/ports.ts'
+import { reservePorts } from '../devcluster/ports.ts'
 import { systemClock } from '../host/clock.ts'
 import { systemRandom } from '../host/random.ts'
 import { ZkSession } from '../zk/zk-session.ts'
@@ -67,7 +67,8 @@ export class LocalView {
     const plan = { host: HOST, zookeeper, brokerIds }
     if (proxyPort === null) this.#edges = await startClusterEdges(this.#proxies, plan)
     else {
-      const ports = await freePorts(HOST, 2 * brokerIds.length)
+      // Held until the proxies have theirs: both are any free ones.
+      const { ports, release } = await reservePorts(HOST, 2 * brokerIds.length)
       this.#edges = await startClusterEdges(this.#proxies, {
         ...plan,
         brokers: {
@@ -78,6 +79,7 @@ export class LocalView {
           },
         },
       })
+      await release()
     }
     const { settingsOf } = this.#edges
     return (brokerId) =>

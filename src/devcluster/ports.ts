@@ -37,11 +37,28 @@ export async function checkPorts(host: string, wanted: readonly WantedPort[]): P
 
 /** Ports that were free a moment ago. */
 export async function freePorts(host: string, count: number): Promise<number[]> {
+  const { ports, release } = await reservePorts(host, count)
+  await release()
+  return ports
+}
+
+export interface ReservedPorts {
+  readonly ports: number[]
+  /** From now on somebody else may listen there. */
+  release(): Promise<void>
+}
+
+/** Free ports that nobody is given until they are released. */
+export async function reservePorts(host: string, count: number): Promise<ReservedPorts> {
   const listeners = await Promise.all(
     Array.from({ length: count }, () =>
       systemTransport.listen(host, 0, (socket) => socket.destroy()),
     ),
   )
-  await Promise.all(listeners.map((listener) => listener.close()))
-  return listeners.map(({ port }) => port)
+  return {
+    ports: listeners.map(({ port }) => port),
+    release: async () => {
+      await Promise.all(listeners.map((listener) => listener.close()))
+    },
+  }
 }
