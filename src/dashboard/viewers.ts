@@ -17,6 +17,10 @@ export const VIEWER_FRAME_LIMIT_BYTES = 1024
 
 export const VIEWERS_LIMIT = 500
 
+/** More than these get their events a little later, several at a time: it spares the brokers' machine. */
+const FEW_VIEWERS = 20
+const CROWD_DELAY_MS = 100
+
 export interface ViewerOptions {
   /** Told to a viewer, so that one that comes back goes on where it was. */
   readonly historyId: string
@@ -120,14 +124,16 @@ export class Viewers {
     socket.send(JSON.stringify({ kind: 'history', historyId, nextSeq, events: [] }))
   }
 
-  /** Events of one turn of the event loop travel together. */
+  /** Events of one turn of the event loop travel together; before a crowd, those of a moment. */
   #pumpSoon(): void {
     if (this.#pumpIsDue) return
     this.#pumpIsDue = true
-    setImmediate(() => {
+    const pump = (): void => {
       this.#pumpIsDue = false
       for (const viewer of this.#viewers) this.#pump(viewer)
-    })
+    }
+    if (this.#viewers.size <= FEW_VIEWERS) setImmediate(pump)
+    else setTimeout(pump, CROWD_DELAY_MS).unref()
   }
 
   #pump(viewer: Viewer): void {
