@@ -82,21 +82,30 @@ export class ConfigService {
     this.#dynamic = await this.read(brokerEntity(this.#brokerId))
   }
 
+  /** A topic without the znode of its settings is deleted, or is made without any. */
   async loadTopic(topic: string): Promise<void> {
-    this.#topics.set(topic, await this.read(topicEntity(topic)))
+    const overrides = await this.#find(topicEntity(topic))
+    if (overrides === null) this.#topics.delete(topic)
+    else this.#topics.set(topic, overrides)
   }
 
+  /** It is deleted: a later one of the same name has settings of its own. */
   forgetTopic(topic: string): void {
     this.#topics.delete(topic)
   }
 
   /** Empty when there is none, or when the znode is garbage. */
   async read(entity: ConfigEntity): Promise<ReadonlyMap<string, string>> {
+    return (await this.#find(entity)) ?? new Map()
+  }
+
+  /** Null without a znode. */
+  async #find(entity: ConfigEntity): Promise<ReadonlyMap<string, string> | null> {
     try {
       const decoded = decodeConfig((await this.#zk.get(configEntityPath(entity))).data)
       return decoded.kind === 'ok' ? decoded.value : new Map()
     } catch (error) {
-      if (isZkError(error, 'NO_NODE')) return new Map()
+      if (isZkError(error, 'NO_NODE')) return null
       throw error
     }
   }

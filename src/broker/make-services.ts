@@ -49,6 +49,7 @@ export function makeServices(
   const { brokerId, clusterId, zk, configs, logs, metadata, registration } = context
   const { clock, random, disk, loggers } = ports
   const topics = makeTopicCreator(ports, config, context)
+  metadata.onTopicDeleted((topic) => configs.forgetTopic(topic))
   let featuresEpoch = -1
   void zk.exists(featurePath).then((stat) => {
     featuresEpoch = stat?.version ?? -1

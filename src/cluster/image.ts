@@ -138,6 +138,7 @@ export function isReachable(image: ClusterImage, brokerId: number, listener: str
 export class MetadataCache {
   #image: ClusterImage = EMPTY_IMAGE
   readonly #listeners: ((image: ClusterImage) => void)[] = []
+  readonly #deletionListeners: ((topic: string) => void)[] = []
 
   get image(): ClusterImage {
     return this.#image
@@ -147,7 +148,16 @@ export class MetadataCache {
     const { image, deleted } = applyUpdate(this.#image, update)
     this.#image = image
     for (const listener of [...this.#listeners]) listener(image)
+    for (const topic of new Set(deleted.map((each) => each.topic))) {
+      if (image.topics.has(topic)) continue
+      for (const listener of this.#deletionListeners) listener(topic)
+    }
     return deleted
+  }
+
+  /** Told when the last partition of a topic is gone. */
+  onTopicDeleted(listener: (topic: string) => void): void {
+    this.#deletionListeners.push(listener)
   }
 
   /** The returned function removes the listener. */
