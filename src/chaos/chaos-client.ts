@@ -1,6 +1,7 @@
 /** The asking side of `http-api.ts`. */
 import type { ActiveFault } from './engine.ts'
 import type { FaultOption, FaultRequest } from './faults.ts'
+import type { PartitionState } from './isr-watch.ts'
 import type { Verdict } from './verifier.ts'
 
 export interface FaultList {
@@ -59,6 +60,11 @@ export class ChaosClient {
 
   switchVerifier(running: boolean): Promise<VerifierState> {
     return this.ask('POST', '/api/verifier', { running })
+  }
+
+  /** The cluster as the dashboard's observer sees it in ZooKeeper. */
+  state(): Promise<{ readonly partitions: readonly PartitionState[] }> {
+    return this.ask('GET', '/api/state')
   }
 
   /** One request; rejects with a `ChaosApiError`. */

@@ -5,6 +5,7 @@ import { ChaosApiError, ChaosClient, type FaultList } from '../chaos/chaos-clien
 import type { EdgeKind } from '../chaos/cluster-target.ts'
 import type { ActiveFault } from '../chaos/engine.ts'
 import { FAULT_KINDS, type FaultRequest, isFaultKind } from '../chaos/faults.ts'
+import { type Recovery, untilIsrFull } from '../chaos/isr-watch.ts'
 import { runSchedule } from '../chaos/random-run.ts'
 import { makeSchedule } from '../chaos/schedule.ts'
 import { StopSignal } from '../chaos/stop-signal.ts'
@@ -36,6 +37,9 @@ interface Options {
   readonly brokersAtOnce: string
 }
 
+/** For replicas to catch up once all is healed. */
+const RECOVERY_PATIENCE_MS = 60_000
+const SHOWN_PARTITIONS = 5
 const DEFAULT_RANDOM_FOR = '60s'
 const LINKS: readonly EdgeKind[] = ['zookeeper', 'peer', 'client']
 const USAGE = `
@@ -156,12 +160,22 @@ async function runRandom(
     forMs,
     print,
   })
+  const recovery = await untilIsrFull(() => api.state(), ports.clock, RECOVERY_PATIENCE_MS)
   if (verdict !== null) io.stdout(`\n${verdictTable(verdict)}`)
-  if (verdict === null || !hasPassed(verdict)) {
+  io.stdout(recoveryText(recovery))
+  if (verdict === null || !hasPassed(verdict) || recovery.lacking.length > 0) {
     io.stdout(`Again with: samsa chaos --random --seed ${seed} --for ${forMs / 1000}s\n`)
     throw new ExitError(1)
   }
   if (stopSignal.isStopped) throw new ExitError(130)
+}
+
+function recoveryText({ tookMs, lacking }: Recovery): string {
+  const seconds = (tookMs / 1000).toFixed(1)
+  if (lacking.length === 0) return `Every ISR is full, ${seconds} s after the end.\n`
+  const shown = lacking.slice(0, SHOWN_PARTITIONS).join('; ')
+  const more = lacking.length > SHOWN_PARTITIONS ? ' ...' : ''
+  return `Not recovered ${seconds} s after the end: ${shown}${more}\n`
 }
 
 function listText({ available, active }: FaultList, nowMs: number): string {

@@ -4,6 +4,7 @@ import { ChaosApiError, ChaosClient } from '../../src/chaos/chaos-client.ts'
 import { ChaosEngine } from '../../src/chaos/engine.ts'
 import type { FaultRequest } from '../../src/chaos/faults.ts'
 import { handleChaosRequest } from '../../src/chaos/http-api.ts'
+import type { PartitionState } from '../../src/chaos/isr-watch.ts'
 import { Verifier } from '../../src/chaos/verifier.ts'
 import { VerifierSwitch } from '../../src/chaos/verifier-switch.ts'
 import { chaosCommand } from '../../src/cli/chaos.ts'
@@ -17,14 +18,21 @@ import { SeededRandom } from '../support/seeded-random.ts'
 class DirectClient extends ChaosClient {
   readonly #engine: ChaosEngine
   readonly #verifier: VerifierSwitch
+  readonly #partitions: readonly PartitionState[]
 
-  constructor(engine: ChaosEngine, verifier: VerifierSwitch) {
+  constructor(
+    engine: ChaosEngine,
+    verifier: VerifierSwitch,
+    partitions: readonly PartitionState[],
+  ) {
     super('http://nowhere', null)
     this.#engine = engine
     this.#verifier = verifier
+    this.#partitions = partitions
   }
 
   override async ask<T>(method: string, path: string, body?: object): Promise<T> {
+    if (path === '/api/state') return { partitions: this.#partitions } as T
     const given = (body as Record<string, unknown> | undefined) ?? null
     const request = { method, path, body: given }
     const answer = await handleChaosRequest(this.#engine, this.#verifier, request)
@@ -41,6 +49,7 @@ function setUp() {
   const ports = { clock, random: new SeededRandom(1), open: brokers.open }
   const verifier = new VerifierSwitch(() => new Verifier(ports))
   const opened: (string | null)[][] = []
+  const partitions: PartitionState[] = []
   const chaos = async (args: readonly string[], stopAfterMs = Number.POSITIVE_INFINITY) => {
     const out = { stdout: '', stderr: '', exitCode: 0 }
     const io = {
@@ -59,7 +68,7 @@ function setUp() {
       clock,
       open: (url, token) => {
         opened.push([url, token])
-        return new DirectClient(engine, verifier)
+        return new DirectClient(engine, verifier, partitions)
       },
       untilStopped: () => stopped.promise,
     })
@@ -79,7 +88,7 @@ function setUp() {
     }
     return out
   }
-  return { clock, target, engine, brokers, opened, chaos }
+  return { clock, target, engine, brokers, opened, partitions, chaos }
 }
 
 test('the list tells what is possible, what is not and why, and what is active', async () => {
@@ -180,4 +189,21 @@ test('a fault that is refused on the way does not end the run', async () => {
   for (const request of requests) await engine.start({ ...request, forMs: 30_000 })
   const { stdout, exitCode } = await chaos(['--random', '--seed', '7', '--for', '60s'])
   assert.equal(exitCode, 0, stdout)
+})
+
+test('a random run fails when the ISR is not full at its end', async () => {
+  const { chaos, partitions } = setUp()
+  const state = { topic: 'orders', partition: 0, leader: 1, replicas: [1, 2, 3] }
+  partitions.push({ ...state, isr: [1, 2, 3] })
+  const good = await chaos(['--random', '--seed', '7', '--for', '10s'])
+  assert.match(good.stdout, /Every ISR is full, 0\.0 s after the end/)
+  assert.equal(good.exitCode, 0)
+  partitions.push({ ...state, partition: 1, isr: [1, 3] })
+  partitions.push({ ...state, partition: 2, leader: -1, isr: [3] })
+  const bad = await chaos(['--random', '--seed', '7', '--for', '10s'])
+  assert.match(
+    bad.stdout,
+    /Not recovered 60\.\d s after the end: orders-1 lacks 2; orders-2 has no leader/,
+  )
+  assert.equal(bad.exitCode, 1)
 })
