@@ -317,14 +317,16 @@ export class LogManager {
 
   applyRetention(): void {
     const nowMs = this.#ports.clock.wallMs()
-    for (const { log } of [...this.#logs.values()]) {
+    for (const { log, dir } of [...this.#logs.values()]) {
       this.#ignoringStorageErrors(() => {
         const removals = log.deleteOldSegments(nowMs)
         if (removals.length === 0) return
         this.#logger.info(`Deleted ${removals.length} segments of ${log.directory}`)
-        this.#later(log.config.fileDeleteDelayMs, () => {
-          for (const remove of removals) remove()
-        })
+        this.#later(log.config.fileDeleteDelayMs, () =>
+          this.#inDir(dir, () => {
+            for (const remove of removals) remove()
+          }),
+        )
       })
     }
   }
