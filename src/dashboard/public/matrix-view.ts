@@ -74,8 +74,8 @@ export class MatrixView implements View {
   }
 
   #showHeader({ brokers }: ShownCluster): void {
-    const columns = `minmax(104px, 1fr) 40px repeat(${brokers.length}, minmax(36px, 58px)) minmax(112px, 210px)`
-    const minWidth = 104 + 40 + 36 * brokers.length + 112 + 8
+    const columns = `minmax(104px, 1fr) 40px repeat(${brokers.length}, minmax(36px, 58px)) minmax(150px, 210px)`
+    const minWidth = 104 + 40 + 36 * brokers.length + 150 + 8
     this.#scroller.style.setProperty('--columns', columns)
     this.#scroller.style.setProperty('--min-width', `${minWidth}px`)
     this.#header.style.gridTemplateColumns = columns
