@@ -157,10 +157,18 @@ class Cluster {
     } finally {
       writer.kill()
     }
-    const values = (await this.consume(topic)).flat()
-    const read = new Set(values)
+    const partitions = await this.consume(topic)
+    const read = new Set(partitions.flat())
     const lost = writer.written.filter((value) => !read.has(value))
     assert.deepEqual(lost, [], `${lost.length} of ${writer.written.length} acknowledged are lost`)
+    // What was sent again may be there twice, but what came later is never before what came earlier.
+    for (const values of partitions) {
+      const numbers = [...new Set(values)].map((value) => Number(value.replace('value-', '')))
+      assert.deepEqual(
+        numbers,
+        [...numbers].sort((left, right) => left - right),
+      )
+    }
     return writer
   }
 }
