@@ -28,6 +28,8 @@ import { ConfigService } from './config-service.ts'
 import { requestControlledShutdown } from './controlled-shutdown.ts'
 import { ControllerChannel } from './controller-channel.ts'
 import { Dispatcher } from './dispatch.ts'
+import { EarlierSession, type ZooKeeperSessions } from './earlier-session.ts'
+import { inSlices } from './in-slices.ts'
 import { type ListenAddress, ListenerSockets } from './listener-sockets.ts'
 import { advertisedEndpoints, interBrokerListener, listenAddresses } from './listeners.ts'
 import { announceLogDirFailures } from './log-dir-failures.ts'
@@ -56,6 +58,8 @@ export interface BrokerPorts {
   readonly hostName: string
   /** Makes a client for one ZooKeeper session. */
   readonly connectZooKeeper: (connect: string, sessionTimeoutMs: number) => ZkClient
+  /** Absent: the session of a life that ended by a kill is waited for. */
+  readonly zooKeeperSessions?: ZooKeeperSessions
   /** The broker cannot go on (all log directories failed, a broken invariant). */
   readonly onFatal: (reason: string, cause?: unknown) => void
 }
@@ -266,8 +270,18 @@ export class Broker {
     brokerId: number,
     endpoints: OwnRegistration['endpoints'],
   ): Registration {
-    const { clock, loggers, httpPort } = this.#ports
-    const ports = { zk, clock, logger: loggers.get('kafka.zk.KafkaZkClient') }
+    const { clock, disk, loggers, httpPort, zooKeeperSessions: sessions } = this.#ports
+    const logger = loggers.get('kafka.zk.KafkaZkClient')
+    const earlier =
+      sessions && new EarlierSession({ disk, sessions, logger }, logDirsOf(this.#config)[0]!)
+    earlier?.remember()
+    zk.onNewSession(async () => earlier?.remember())
+    const ports = {
+      zk,
+      clock,
+      logger,
+      ...(earlier && { endEarlierSession: (owner: bigint) => earlier.end(owner) }),
+    }
     const jmx = httpPort === undefined ? {} : { jmxPort: httpPort }
     const own = { endpoints, rack: this.#config['broker.rack'], ...jmx }
     return new Registration(ports, brokerId, own)
@@ -345,7 +359,7 @@ export class Broker {
       (topic) => configs.logConfigOf(topic),
     )
     this.#undo.push(() => logs.shutdown())
-    logs.load()
+    await inSlices(clock, logs.loading())
     logs.onAllDirsOffline(() => onFatal('all log directories have failed'))
     return logs
   }

@@ -109,10 +109,19 @@ export class LogManager {
 
   /** Opens everything. Throws when a directory is in use, or when none can be read. */
   load(): void {
+    for (const _ of this.loading());
+  }
+
+  /** The same log by log: recovery may take longer than the process can be silent. */
+  *loading(): Generator<void> {
     const startMs = this.#ports.clock.monotonicMs()
     this.#logger.info(`Loading logs from log dirs ${this.#options.logDirs.join(',')}`)
     for (const dir of this.#dirs) {
-      this.#inDir(dir, () => this.#loadDir(dir))
+      try {
+        yield* this.#loadDir(dir)
+      } catch (error) {
+        this.#onError(dir, error)
+      }
     }
     if (this.#dirs.every(({ isOffline }) => isOffline)) {
       throw new Error('Shutdown broker because none of the specified log dirs can be used')
@@ -121,7 +130,7 @@ export class LogManager {
     this.#logger.info(`Loaded ${this.#logs.size} logs in ${tookMs}ms`)
   }
 
-  #loadDir(dir: LogDir): void {
+  *#loadDir(dir: LogDir): Generator<void> {
     const { disk, clock } = this.#ports
     disk.makeDirectory(dir.path)
     dir.unlock = disk.lock(`${dir.path}/.lock`)
@@ -173,6 +182,7 @@ export class LogManager {
         writeTopicId(disk, directory, topicId, durable),
       )
       this.#logs.set(topic, partition, { log, dir })
+      yield
     }
     dir.isLoaded = true
   }
@@ -404,10 +414,14 @@ export class LogManager {
     try {
       return action()
     } catch (error) {
-      if (error instanceof DiskError) this.#takeOffline(dir, error)
-      else if (!(error instanceof StorageError)) throw error
+      this.#onError(dir, error)
       return undefined
     }
+  }
+
+  #onError(dir: LogDir, error: unknown): void {
+    if (error instanceof DiskError) this.#takeOffline(dir, error)
+    else if (!(error instanceof StorageError)) throw error
   }
 
   #ignoringStorageErrors(action: () => void): void {
