@@ -128,6 +128,14 @@ test('held, the page stays at its moment while events come; live, it follows', {
   await page.keyboard.press('l')
   await untilText(page, '#link', /^Live$/)
   await untilText(page, '#moment', new RegExp(`${SMALL.length + 30}/${SMALL.length + 30}`))
+  await page.selectOption('#speed', '10')
+  await page.locator('#scrub').evaluate((element) => {
+    ;(element as unknown as { value: string }).value = '950'
+    element.dispatchEvent(new Event('input'))
+  })
+  await untilText(page, '#link', /^In the past, held$/)
+  await page.click('#pause')
+  await untilText(page, '#link', /^Live$/)
   assert.deepEqual(problems, [])
   await page.close()
 })

@@ -37,6 +37,8 @@ export class HeaderView implements View {
   }
 
   #showController({ cluster }: Shown): void {
+    const problems = cluster.offline + cluster.underMinIsr
+    document.title = problems > 0 ? `▲ ${count(problems)} · Samsa` : 'Samsa'
     const fact = byId('fact-controller')
     const { controllerId, controllerEpoch } = cluster
     let badge = fact.querySelector('.badge')

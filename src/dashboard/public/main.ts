@@ -56,7 +56,7 @@ class Main implements Page {
       new MatrixView(this),
       this.#feed,
       new ZnodeView(this),
-      new RecordsView(this, this.#api),
+      new RecordsView(this.#api),
     ]
     this.#connection = new Connection({
       onState: (state) => this.#onState(state),
@@ -127,7 +127,7 @@ class Main implements Page {
   }
 
   #draw(nowMs: number): void {
-    this.#playback.advance(nowMs)
+    if (this.#playback.advance(nowMs) && !this.#isRecorded()) this.#playback.goLive()
     const shown = this.#shown()
     for (const view of this.#views) view.render(shown)
     if (this.#playback.mode === 'playing') this.invalidate()

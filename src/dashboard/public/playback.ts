@@ -78,15 +78,16 @@ export class Playback {
     this.seekTo(this.cursor + events)
   }
 
-  /** Called for each frame while it plays. */
-  advance(nowMs: number): void {
-    if (this.#mode !== 'playing') return
+  /** Called for each frame. True when it played and has come to the end. */
+  advance(nowMs: number): boolean {
+    if (this.#mode !== 'playing') return false
     this.#atMs += (nowMs - this.#sinceMs) * this.#speed
     this.#sinceMs = nowMs
     this.#cursor = this.#store.cursorAt(this.#atMs)
-    if (this.#cursor < this.#store.events.length) return
+    if (this.#cursor < this.#store.events.length) return false
     this.#atMs = this.#store.endMs
     this.#mode = 'held'
+    return true
   }
 
   /** The places of events are others now: goes on by time. */

@@ -2,7 +2,7 @@
 import { byId, find, h, setAttributes, setShown, setText } from './dom.ts'
 import { clockTime, count } from './format.ts'
 import type { ServerApi } from './server-api.ts'
-import type { Page, Shown, View } from './shown.ts'
+import type { Shown, View } from './shown.ts'
 
 interface ShownBytes {
   readonly text: string
@@ -38,8 +38,9 @@ export class RecordsView implements View {
   #topics = ''
   #page: RecordPage | null = null
   #isRecorded = false
+  #followed: string | null = null
 
-  constructor(_page: Page, api: ServerApi) {
+  constructor(api: ServerApi) {
     this.#api = api
     const region = { role: 'region', 'aria-label': 'Messages', tabindex: 0 }
     setAttributes(byId('records-scroller'), region)
@@ -77,7 +78,19 @@ export class RecordsView implements View {
     else if (this.#page === null) {
       this.#note("Reads straight from the partition's leader; commits nothing.")
     }
-    void selection
+    this.#follow(selection.partition)
+  }
+
+  /** The partition that is chosen elsewhere is most likely the one to read. */
+  #follow(partition: string | null): void {
+    if (partition === this.#followed) return
+    this.#followed = partition
+    const cut = partition?.lastIndexOf('-') ?? -1
+    if (partition === null || cut < 0) return
+    const topic = partition.slice(0, cut)
+    if (!this.#topics.split(',').includes(topic)) return
+    this.#topic.value = topic
+    this.#partition.value = partition.slice(cut + 1)
   }
 
   async #load(offset: string): Promise<void> {
