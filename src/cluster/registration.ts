@@ -30,6 +30,8 @@ export interface RegistrationPorts {
   readonly zk: RegistrationSession
   readonly clock: Clock
   readonly logger: Logger
+  /** Ends the session `owner` if it is that of an earlier life of this broker; true when it did. */
+  readonly endEarlierSession?: (owner: bigint) => Promise<boolean>
 }
 
 /** This broker cannot be part of the cluster as it is configured. */
@@ -111,7 +113,7 @@ export class Registration {
     const path = brokerPath(this.#brokerId)
     const deadlineMs = clock.monotonicMs() + zk.sessionTimeoutMs + GRACE_MS
     for (let told = false; ; told = true) {
-      const epoch = await this.#tryRegister(path)
+      const { epoch, owner } = await this.#tryRegister(path)
       if (epoch !== null) {
         this.#brokerEpoch = epoch
         this.#registeredIn = zk.sessionId
@@ -119,6 +121,7 @@ export class Registration {
         this.#watch(path)
         return epoch
       }
+      if (!told && (await this.#ports.endEarlierSession?.(owner)) === true) continue
       const leftMs = deadlineMs - clock.monotonicMs()
       if (leftMs <= 0) {
         this.#watch(path)
@@ -144,8 +147,8 @@ export class Registration {
     await this.#ports.zk.set(brokerPath(this.#brokerId), this.#encoded(), -1)
   }
 
-  /** Null while another session owns the znode. */
-  async #tryRegister(path: string): Promise<number | null> {
+  /** `epoch` is null while another session, `owner`, owns the znode. */
+  async #tryRegister(path: string): Promise<{ epoch: number | null; owner: bigint }> {
     const { zk } = this.#ports
     for (;;) {
       const session = zk.sessionId
@@ -157,7 +160,7 @@ export class Registration {
         const [, set] = result.results
         if (set?.kind !== 'set') throw new ZkError('SYSTEM_ERROR', path)
         this.#ownSessions.add(session)
-        return Number(set.stat.czxid)
+        return { epoch: Number(set.stat.czxid), owner: session }
       }
       const [createError] = result.errors
       if (createError !== 'NODE_EXISTS') throw new ZkError(createError ?? 'SYSTEM_ERROR', path)
@@ -165,9 +168,10 @@ export class Registration {
       if (stat === null) continue
       if (stat.ephemeralOwner === session) {
         this.#ownSessions.add(session)
-        return Number(stat.czxid)
+        return { epoch: Number(stat.czxid), owner: session }
       }
-      if (!this.#ownSessions.has(stat.ephemeralOwner)) return null
+      const owner = stat.ephemeralOwner
+      if (!this.#ownSessions.has(owner)) return { epoch: null, owner }
       await this.#deleteLeftover(path)
     }
   }

@@ -1,6 +1,7 @@
 /** The real machine as a broker sees it. */
 import os from 'node:os'
 import type { BrokerPorts } from '../broker/broker.ts'
+import type { SessionProof } from '../broker/earlier-session.ts'
 import { systemClock } from './clock.ts'
 import { systemDisk } from './disk.ts'
 import { logLevelsPort } from './log-levels.ts'
@@ -22,6 +23,15 @@ export function systemBrokerPorts(
   const logger = loggers.get('org.apache.zookeeper.ClientCnxn')
   const zkPorts = { transport: systemTransport, clock: systemClock, random: systemRandom, logger }
   let latest: { client: ZkJsClient; connect: string } | null = null
+  const end = async (session: SessionProof): Promise<void> => {
+    if (latest === null) throw new Error('there is no ZooKeeper session')
+    const { client, connect } = latest
+    await endSession(systemTransport, connect, session, client.sessionTimeoutMs)
+  }
+  const current = (): SessionProof | null => {
+    if (latest?.client.state !== 'connected') return null
+    return { id: latest.client.sessionId, password: latest.client.sessionPassword }
+  }
   return {
     clock: systemClock,
     random: systemRandom,
@@ -36,11 +46,11 @@ export function systemBrokerPorts(
       return client
     },
     onFatal,
+    zooKeeperSessions: { current, end },
     expireSession: async () => {
-      if (latest?.client.state !== 'connected') throw new Error('there is no ZooKeeper session')
-      const { client, connect } = latest
-      const session = { id: client.sessionId, password: client.sessionPassword }
-      await endSession(systemTransport, connect, session, client.sessionTimeoutMs)
+      const session = current()
+      if (session === null) throw new Error('there is no ZooKeeper session')
+      await end(session)
     },
   }
 }
