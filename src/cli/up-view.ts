@@ -2,6 +2,7 @@
  * What `samsa up` runs beside its cluster: proxies on the ways between processes, the chaos engine, the
  * observer and the page that shows all of it. Loaded only when it is wanted.
  */
+import { SILENT_LOGGER } from '../base/silent-logger.ts'
 import type { ClusterTarget } from '../chaos/cluster-target.ts'
 import { localTarget } from '../chaos/local-target.ts'
 import { type ClusterEdges, startClusterEdges } from '../chaos/proxy/cluster-edges.ts'
@@ -24,13 +25,6 @@ export interface ViewOptions {
 
 const HOST = '127.0.0.1'
 const FOREVER_MS = 0x7fff_ffff
-const SILENT = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  isDebugEnabled: () => false,
-}
 
 export class LocalView {
   readonly #cluster: LocalCluster
@@ -57,7 +51,7 @@ export class LocalView {
     this.#proxies = await startProxyServer({
       clock: systemClock,
       random: systemRandom,
-      log: SILENT,
+      log: SILENT_LOGGER,
       host: HOST,
       port: proxyPort ?? 0,
     }).catch((error: Error) => {
@@ -118,7 +112,7 @@ export class LocalView {
   async #target(): Promise<ClusterTarget> {
     const zookeeper = this.#cluster.zookeeperAddress
     const { connect } = await openObserverClient(systemClock, { zookeeper, prefer: 'js' })
-    const zk = new ZkSession({ connect, clock: systemClock, logger: SILENT })
+    const zk = new ZkSession({ connect, clock: systemClock, logger: SILENT_LOGGER })
     zk.start(FOREVER_MS).catch(() => {})
     this.#endings.push(() => zk.close())
     return localTarget(this.#cluster, { zk, edges: this.#edges!.edges })

@@ -1,7 +1,8 @@
 /** `samsa zk`: looks into ZooKeeper, in the format of its own `zkCli`; changes nothing. */
 
 import type { Command } from 'commander'
-import type { Clock, Logger } from '../base/ports.ts'
+import type { Clock } from '../base/ports.ts'
+import { SILENT_LOGGER } from '../base/silent-logger.ts'
 import { systemClock } from '../host/clock.ts'
 import { systemRandom } from '../host/random.ts'
 import { systemTransport } from '../host/tcp.ts'
@@ -89,7 +90,7 @@ async function withSession(
     throw new UsageError((error as Error).message)
   }
   const connect = await ports.open(io, zookeeper, client)
-  const zk = new ZkSession({ connect, clock: ports.clock, logger: SILENT })
+  const zk = new ZkSession({ connect, clock: ports.clock, logger: SILENT_LOGGER })
   try {
     await zk.start(CONNECT_TIMEOUT_MS)
     await run(zk)
@@ -104,20 +105,12 @@ async function withSession(
   }
 }
 
-const SILENT: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  isDebugEnabled: () => false,
-}
-
 async function openClient(io: CliIo, connect: string, client: string): Promise<() => ZkClient> {
   const ports = {
     transport: systemTransport,
     clock: systemClock,
     random: systemRandom,
-    logger: SILENT,
+    logger: SILENT_LOGGER,
   }
   const makeJs = () => new ZkJsClient(ports, { connect, sessionTimeoutMs: SESSION_TIMEOUT_MS })
   if (client === 'js') return makeJs

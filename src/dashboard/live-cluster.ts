@@ -2,6 +2,7 @@
  * A live cluster for the dashboard: the observer, the chaos engine and the verifier around it, and clients
  * that follow the brokers. Nothing has to be up when it starts, and all of it may go and come back.
  */
+import { SILENT_LOGGER } from '../base/silent-logger.ts'
 import type { ClusterTarget } from '../chaos/cluster-target.ts'
 import { ChaosEngine } from '../chaos/engine.ts'
 import { chaosHandler } from '../chaos/http-api.ts'
@@ -77,7 +78,7 @@ export async function openLiveCluster(options: LiveOptions): Promise<LiveCluster
 
 function ownTarget(client: ObserverClient) {
   const { connect } = client
-  const zk = new ZkSession({ connect, clock: systemClock, logger: SILENT })
+  const zk = new ZkSession({ connect, clock: systemClock, logger: SILENT_LOGGER })
   const target = new HttpTarget(zk, systemClock)
   const started = zk.start(FOREVER_MS).then(() => target.start())
   started.catch(() => {})
@@ -88,12 +89,4 @@ function ownTarget(client: ObserverClient) {
       await target.close()
     },
   }
-}
-
-const SILENT = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  isDebugEnabled: () => false,
 }

@@ -2,7 +2,9 @@
  * The ZooKeeper client of an observer: the native one where it loads, so that what is shown does not
  * pass through the code that is being watched; else the one that brokers use.
  */
-import type { Clock, Logger } from '../../base/ports.ts'
+
+import type { Clock } from '../../base/ports.ts'
+import { SILENT_LOGGER } from '../../base/silent-logger.ts'
 import { systemRandom } from '../../host/random.ts'
 import { systemTransport } from '../../host/tcp.ts'
 import { ZkJsClient } from '../../host/zk-js.ts'
@@ -35,7 +37,7 @@ export async function openObserverClient(
   const { zookeeper: connect, prefer = 'native' } = options
   const sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS
   parseConnectString(connect)
-  const ports = { transport: systemTransport, clock, random: systemRandom, logger: SILENT }
+  const ports = { transport: systemTransport, clock, random: systemRandom, logger: SILENT_LOGGER }
   const makeJs = () => new ZkJsClient(ports, { connect, sessionTimeoutMs })
   if (prefer === 'js') return { kind: 'js', reason: null, connect: makeJs }
   const native = await loadNativeZooKeeper()
@@ -44,12 +46,4 @@ export async function openObserverClient(
   }
   const makeNative = () => native.connect(clock, connect, sessionTimeoutMs)
   return { kind: 'native', reason: null, connect: makeNative }
-}
-
-const SILENT: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  isDebugEnabled: () => false,
 }

@@ -3,7 +3,9 @@
  * history that is bounded. What others know (faults, the writes and the verdict of a verifier) joins
  * it here.
  */
+
 import type { Clock, Logger } from '../../base/ports.ts'
+import { SILENT_LOGGER } from '../../base/silent-logger.ts'
 import type { ClusterEvent, UnnumberedEvent } from '../history/events.ts'
 import { DEFAULT_CAPACITY, HistoryStore } from '../history/history-store.ts'
 import { BrokerStreams, type BrokerStreamsOptions } from './broker-streams.ts'
@@ -29,7 +31,10 @@ export class Observer {
   readonly #streams: BrokerStreams | null
   readonly #listeners = new Set<(event: ClusterEvent) => void>()
 
-  constructor({ clock, client, logger = SILENT }: ObserverPorts, options: ObserverOptions = {}) {
+  constructor(
+    { clock, client, logger = SILENT_LOGGER }: ObserverPorts,
+    options: ObserverOptions = {},
+  ) {
     this.#store = new HistoryStore(options.capacity ?? DEFAULT_CAPACITY)
     const add = (event: UnnumberedEvent): void => {
       this.add(event)
@@ -75,12 +80,4 @@ export class Observer {
     this.#listeners.add(own)
     return () => this.#listeners.delete(own)
   }
-}
-
-const SILENT: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  isDebugEnabled: () => false,
 }
