@@ -118,7 +118,7 @@ async function lookUp(
       return isUnsure ? unsure : { timestamp: -1, offset: bound, leaderEpoch }
     case EARLIEST:
     case EARLIEST_LOCAL:
-      return { timestamp: -1, offset: log.logStartOffset, leaderEpoch: -1 }
+      return { timestamp: -1, offset: log.logStartOffset, leaderEpoch: log.earliestEpoch }
     case LATEST_TIERED:
       return NOT_FOUND
     default: {

@@ -66,6 +66,8 @@ export interface ReplicaLog {
   readonly lastStableOffset: number
   /** -1 when no epoch is known. */
   readonly latestEpoch: number
+  /** Of the record at the log start; -1 when it is not known. */
+  readonly earliestEpoch: number
   assignTopicId(topicId: string): void
   /** Throws an error with a numeric `code` (and perhaps `recordErrors`) when it refuses. */
   appendAsLeader(

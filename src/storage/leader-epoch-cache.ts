@@ -34,6 +34,11 @@ export class LeaderEpochCache {
     return this.#entries.at(-1)?.epoch ?? -1
   }
 
+  /** -1 when it is not known. */
+  epochAt(offset: number): number {
+    return this.#entries.findLast(({ startOffset }) => startOffset <= offset)?.epoch ?? -1
+  }
+
   assign(epoch: number, startOffset: number): void {
     const latest = this.#entries.at(-1)
     if (latest !== undefined && epoch === latest.epoch && startOffset >= latest.startOffset) return

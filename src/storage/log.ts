@@ -27,6 +27,7 @@ import type { LoadedLog, LogAppend, LogPorts, LogRead, ReadIsolation } from './l
 import { MemoryTail } from './memory-tail.ts'
 import type { ProducerState } from './producer-state.ts'
 import { countDeletable } from './retention.ts'
+import { mustRoll } from './roll.ts'
 import { Segment, segmentName } from './segment.ts'
 import { findRange, findTimestamp, segmentIndexOf, type TimedOffset } from './segment-lookup.ts'
 import { offsetOutOfRange, StorageError, StorageErrorCode } from './storage-error.ts'
@@ -97,6 +98,11 @@ export class Log {
 
   get latestEpoch(): number {
     return this.#epochs.latestEpoch
+  }
+
+  /** Of the record at the log start; -1 when it is not known. */
+  get earliestEpoch(): number {
+    return this.#epochs.epochAt(this.#logStartOffset)
   }
 
   get sizeBytes(): number {
@@ -205,7 +211,8 @@ export class Log {
     const baseOffset = readBaseOffset(buffer, at)
     const lastOffset = readLastOffset(buffer, at)
     const maxTimestamp = readMaxTimestamp(buffer, at)
-    this.#maybeRoll(size, baseOffset, lastOffset, maxTimestamp)
+    const isDue = mustRoll(this.#active, this.config, { bytes: size, lastOffset, maxTimestamp })
+    if (isDue) this.#roll(baseOffset)
     const segment = this.#active
     const position = segment.size
     const bytes = at === 0 && size === buffer.length ? buffer : buffer.subarray(at, at + size)
@@ -217,16 +224,6 @@ export class Log {
 
   get #active(): Segment {
     return this.#segments[this.#segments.length - 1]!
-  }
-
-  #maybeRoll(bytes: number, baseOffset: number, lastOffset: number, maxTimestamp: number): void {
-    const { size, firstTimestamp, baseOffset: segmentBase } = this.#active
-    const isFull = size > this.config.segmentBytes - bytes
-    const ageMs = maxTimestamp - (firstTimestamp ?? maxTimestamp)
-    const isOld = ageMs > this.config.segmentMs
-    if (size > 0 && (isFull || isOld || lastOffset - segmentBase > 0x7fff_ffff)) {
-      this.#roll(baseOffset)
-    }
   }
 
   /** The recovery point passes the old segment when that is on the device, which nobody waits for. */

@@ -38,6 +38,25 @@ test('ListOffsets: latest, earliest, by time, of the largest time', async () => 
   t.stop()
 })
 
+test('the earliest offset is told with the epoch of its record', async () => {
+  const t = new ReplicaCluster([1, 2])
+  await t.createTopic('orders', [1, 2])
+  const earliest = async () => {
+    const { offset, leaderEpoch } = await t.broker(1).listOffsets('orders', EARLIEST)
+    return { offset, leaderEpoch }
+  }
+  const { leaderEpoch } = t.broker(1).replicas.partition('orders', 0)!
+  t.broker(1).produce('orders', ['a'])
+  await t.advance(100)
+  await t.elect('orders', 1, [1, 2], [1, 2])
+  t.broker(1).produce('orders', ['b'])
+  await t.advance(1_000)
+  assert.deepEqual(await earliest(), { offset: 0, leaderEpoch })
+  t.broker(1).replicas.partition('orders', 0)!.advanceLogStart(1)
+  assert.deepEqual(await earliest(), { offset: 1, leaderEpoch: leaderEpoch + 1 })
+  t.stop()
+})
+
 test('consumers see offsets up to the high watermark, replicas and debuggers up to the end', async () => {
   const t = await withBatches()
   await t.disconnect(1, 2)
