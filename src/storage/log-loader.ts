@@ -20,7 +20,7 @@ import { LeaderEpochCache, type WriteEpochs } from './leader-epoch-cache.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LoadedLog } from './log-types.ts'
 import { readTopicId } from './partition-metadata.ts'
-import { ProducerState } from './producer-state.ts'
+import { readProducers, removeOldSnapshots } from './producer-snapshots.ts'
 import { Segment } from './segment.ts'
 
 export interface LoadRequest {
@@ -61,12 +61,19 @@ export function loadLog(request: LoadRequest): LoadedLog {
   epochs.truncateFromEnd(logEndOffset)
   epochs.truncateFromStart(logStartOffset)
   const { wasCleanShutdown, recoveryPoint, highWatermark } = request
+  const onUnusable = (path: string): void => {
+    logger.warn(`${path} is not usable and is removed`)
+    disk.remove(path)
+  }
+  const endOffset = logEndOffset
+  const producers = readProducers({ disk, directory, segments, endOffset, onUnusable })
+  removeOldSnapshots(disk, directory, segments)
   return {
     directory,
     topicId: readTopicId(disk, directory),
     segments,
     epochs,
-    producers: loadProducers(request, segments, logEndOffset),
+    producers,
     logStartOffset,
     logEndOffset,
     recoveryPoint: wasCleanShutdown ? logEndOffset : Math.min(recoveryPoint, logEndOffset),
@@ -214,37 +221,4 @@ function nextSize(window: Buffer, at: number, minOffset: number): number {
     throw new CorruptRecordError(`offset ${baseOffset} after ${minOffset - 1}`)
   }
   return size
-}
-
-/** The newest good snapshot, and what came after it. */
-function loadProducers(
-  { disk, directory, logger }: LoadRequest,
-  segments: readonly Segment[],
-  logEndOffset: number,
-): ProducerState {
-  const producers = new ProducerState()
-  const snapshots = disk
-    .list(directory)
-    .filter(({ name }) => /^\d{20}\.snapshot$/.test(name))
-    .map(({ name }) => ({ name, offset: Number.parseInt(name, 10) }))
-    .sort((a, b) => b.offset - a.offset)
-  let from = 0
-  for (const { name, offset } of snapshots) {
-    const path = `${directory}/${name}`
-    if (offset <= logEndOffset && producers.load(disk, path)) {
-      from = offset
-      break
-    }
-    logger.warn(`${path} is not usable and is removed`)
-    disk.remove(path)
-  }
-  for (const segment of segments) {
-    const next = segments[segments.indexOf(segment) + 1]?.baseOffset ?? logEndOffset
-    if (next <= from) continue
-    segment.scan(0, (buffer, at) => {
-      if (readBaseOffset(buffer, at) >= from) producers.update(buffer, at)
-      return false
-    })
-  }
-  return producers
 }

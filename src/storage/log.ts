@@ -25,10 +25,11 @@ import type { EpochEnd, LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LoadedLog, LogAppend, LogPorts, LogRead, ReadIsolation } from './log-types.ts'
 import { MemoryTail } from './memory-tail.ts'
+import { readProducers, removeSnapshotsAfter, writeSnapshot } from './producer-snapshots.ts'
 import type { ProducerState } from './producer-state.ts'
 import { countDeletable } from './retention.ts'
 import { mustRoll } from './roll.ts'
-import { Segment, segmentName } from './segment.ts'
+import { Segment } from './segment.ts'
 import { findRange, findTimestamp, segmentIndexOf, type TimedOffset } from './segment-lookup.ts'
 import { offsetOutOfRange, StorageError, StorageErrorCode } from './storage-error.ts'
 
@@ -37,7 +38,7 @@ export class Log {
   config: LogConfig
   readonly #ports: LogPorts
   readonly #epochs: LeaderEpochCache
-  readonly #producers: ProducerState
+  #producers: ProducerState
   readonly #tail: MemoryTail
   readonly #writeTopicId: (topicId: string, durable: boolean) => void
   /** Directory, topic id and first segment survive a power loss. */
@@ -233,7 +234,7 @@ export class Log {
     old.finish()
     this.#root()
     this.#epochs.flush()
-    this.#writeSnapshot(baseOffset)
+    writeSnapshot(disk, this.directory, baseOffset, this.#producers)
     const segment = new Segment(disk, this.directory, baseOffset, clock.wallMs())
     segment.create()
     disk.syncDirectory(this.directory)
@@ -245,18 +246,6 @@ export class Log {
         this.#recoveryPoint = Math.max(this.#recoveryPoint, baseOffset)
       }
     }, onDiskError)
-  }
-
-  #writeSnapshot(offset: number): void {
-    const { disk } = this.#ports
-    const file = disk.open(`${this.directory}/${segmentName(offset)}.snapshot`, 'write')
-    try {
-      const snapshot = this.#producers.encode()
-      file.write([snapshot], 0)
-      file.truncate(snapshot.length)
-    } finally {
-      file.close()
-    }
   }
 
   #maybeFlush(): void {
@@ -383,13 +372,13 @@ export class Log {
       }
       this.#active.truncateTo(offset)
       this.#epochs.truncateFromEnd(offset)
-      this.#removeSnapshotsAfter(offset)
+      removeSnapshotsAfter(this.#ports.disk, this.directory, offset)
     })
     this.#logEndOffset = offset
     this.#logStartOffset = Math.min(this.#logStartOffset, offset)
     this.#highWatermark = Math.min(this.#highWatermark, offset)
     this.#recoveryPoint = Math.min(this.#recoveryPoint, offset)
-    this.#replayProducers()
+    this.#readProducers()
   }
 
   truncateFullyAndStartAt(offset: number): void {
@@ -397,7 +386,7 @@ export class Log {
     this.#tail.clear()
     this.#guarded(() => {
       for (const segment of this.#segments) segment.markDeleted()()
-      this.#removeSnapshotsAfter(-1)
+      removeSnapshotsAfter(disk, this.directory, -1)
       const segment = new Segment(disk, this.directory, offset, clock.wallMs())
       segment.create()
       this.#segments = [segment]
@@ -410,24 +399,21 @@ export class Log {
     this.#recoveryPoint = offset
   }
 
-  #removeSnapshotsAfter(offset: number): void {
+  /**
+   * A truncated producer may send its sequences again. All that is not committed is looked at again,
+   * for the last five batches of whoever is about to; a snapshot knows one.
+   */
+  #readProducers(): void {
     const { disk } = this.#ports
-    for (const { name } of disk.list(this.directory)) {
-      if (name.endsWith('.snapshot') && Number.parseInt(name, 10) > offset) {
-        disk.remove(`${this.directory}/${name}`)
-      }
-    }
-  }
-
-  /** From the batches that are left: a truncated producer may send its sequences again. */
-  #replayProducers(): void {
-    this.#producers.clear()
-    for (const segment of this.#segments) {
-      segment.scan(0, (buffer, at) => {
-        this.#producers.update(buffer, at)
-        return false
-      })
-    }
+    this.#producers = this.#guarded(() =>
+      readProducers({
+        disk,
+        directory: this.directory,
+        segments: this.#segments,
+        endOffset: this.#highWatermark,
+        onUnusable: () => {},
+      }),
+    )
   }
 
   /** The first record at or after a time; null when there is none. */
@@ -471,7 +457,7 @@ export class Log {
     this.#guarded(() => {
       this.#active.finish()
       this.#flush()
-      this.#writeSnapshot(this.#logEndOffset)
+      writeSnapshot(this.#ports.disk, this.directory, this.#logEndOffset, this.#producers)
       this.closeFiles()
     })
   }
