@@ -8,7 +8,7 @@ import { AssertionError } from '../base/assert.ts'
 import type { Logger } from '../base/ports.ts'
 import type { TopicPartition } from '../base/topic-partition.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
-import type { ZkOperations } from '../zk/zk-client.ts'
+import { isZkError, type ZkOperations } from '../zk/zk-client.ts'
 import { controllerPath } from '../zk/znodes.ts'
 import type { AlterPartitionRequest, AlterPartitionResponse } from './alter-partition.ts'
 import {
@@ -288,7 +288,10 @@ export class KafkaController {
   async #onEventFailed(event: ControllerEvent, error: unknown): Promise<void> {
     const isOver = error instanceof ControllerMovedError
     if (isOver) this.#log.info(`Controller moved to another broker when processing ${event.name}.`)
-    else this.#log.error(`Error processing event ${event.name}`, error)
+    // It is done again in the next session, or the broker stops: nobody has to act.
+    else if (isZkError(error, 'SESSION_EXPIRED')) {
+      this.#log.info(`The session ended when processing ${event.name}.`)
+    } else this.#log.error(`Error processing event ${event.name}`, error)
     try {
       if (isOver) await this.#maybeResign()
       // With a broken invariant this reign must not go on; another broker starts from ZooKeeper.
@@ -368,6 +371,10 @@ export class KafkaController {
       if (error instanceof ControllerMovedError) {
         this.#log.debug(`Lost the election: ${error.message}`)
         await this.#maybeResign()
+      } else if (isZkError(error, 'SESSION_EXPIRED')) {
+        // `/controller` went with it: there is nothing to move.
+        this.#resign()
+        throw error
       } else {
         this.#log.error(
           `Error while electing or becoming controller on broker ${brokerId}. ` +

@@ -229,3 +229,21 @@ test('a broken invariant moves the controller away', async () => {
   assert.equal(cluster.controller.id, 2)
   assert.equal(await cluster.state('t', 0), '(1,0,[1,2],0)')
 })
+
+test('a session that ends in the middle of an event is no error', async () => {
+  for (let turns = 0; turns < 40; turns++) {
+    const cluster = await ControllerCluster.start(2)
+    await cluster.advance(200)
+    // All stop at once: what broker 2 does about the end of broker 1 is cut short anywhere.
+    const { session, controller, loggers } = cluster.broker(2)
+    void cluster.broker(1).stop()
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+    controller.shutdown()
+    await session.close()
+    await cluster.settle()
+    assert.deepEqual(
+      loggers.lines.filter((line) => line.startsWith('ERROR')),
+      [],
+    )
+  }
+})
