@@ -11,6 +11,8 @@ export interface ClusterTarget {
   readonly brokerIds: readonly number[]
   /** Why a kind of fault cannot be had here. */
   readonly missing?: ReadonlyMap<FaultKind, string>
+  /** Absent: nobody knows. */
+  readonly isRunning?: (brokerId: number) => boolean
   /**
    * Sends a signal; resolves when it is out, for signals that end the process when it has ended. `forMs`:
    * how long a SIGSTOP will last, for who cannot send a SIGCONT to a stopped process.

@@ -15,6 +15,7 @@ import {
   type FaultOption,
   type FaultRequest,
   type FaultTarget,
+  isOfBroker,
   listOptions,
   resolveFault,
 } from './faults.ts'
@@ -99,6 +100,7 @@ export class ChaosEngine {
         throw new FaultError('conflict', `${fault.kind}: ${problem} (fault ${other.id})`)
       }
     }
+    this.#checkThere(fault)
     const running = this.#enter(fault)
     this.#tell(running, 'started', running.endsAtMs, running.detail)
     running.injected = this.#inject(running)
@@ -139,6 +141,13 @@ export class ChaosEngine {
   abandon(): void {
     this.#isClosed = true
     for (const running of [...this.#running.values()]) this.#leave(running)
+  }
+
+  /** What does not run can only be started. */
+  #checkThere({ kind, target }: Fault): void {
+    if (target === 'zookeeper' || kind === 'restart' || !isOfBroker(kind)) return
+    if (this.#target.isRunning?.(target) !== false) return
+    throw new FaultError('impossible', `${kind}: broker ${target} does not run; restart starts it`)
   }
 
   #enter(fault: Fault): Running {

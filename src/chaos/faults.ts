@@ -80,6 +80,11 @@ export function isFaultKind(text: unknown): text is FaultKind {
   return typeof text === 'string' && Object.hasOwn(DEFAULT_FOR_MS, text)
 }
 
+/** It is done to a broker's own process or session, not to its links. */
+export function isOfBroker(kind: FaultKind): boolean {
+  return OF_PROCESS.has(kind) || kind === 'expire-session'
+}
+
 export function listOptions(target: ClusterTarget): FaultOption[] {
   return FAULT_KINDS.map((kind) => {
     const targets = targetsOf(kind, target)

@@ -42,8 +42,11 @@ export class HttpTarget implements ClusterTarget {
     this.#stop = new StopSignal(clock)
   }
 
-  /** Resolves when the brokers that are there are known. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when the brokers that are there are known. Not `start`: that of a target starts a broker,
+   * which is not ours to do.
+   */
+  async open(): Promise<void> {
     await this.#refresh()
     this.#running = this.#follow()
   }

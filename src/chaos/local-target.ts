@@ -3,12 +3,16 @@
  * signals; links go through the proxies that the caller hands in; a session expires by the broker's own
  * fault endpoint.
  */
+import { spawn } from 'node:child_process'
 import process from 'node:process'
 import type { FaultKind } from '../dashboard/history/events.ts'
 import type { LocalCluster } from '../devcluster/local-cluster.ts'
 import type { ZkOperations } from '../zk/zk-client.ts'
 import type { BrokerSignal, ClusterTarget, ProxiedEdge } from './cluster-target.ts'
 import { findFaultEndpoint, postFault } from './fault-endpoint.ts'
+
+/** Wakes a process that is stopped when ours ends, or when the returned function is called. */
+export type WatchOver = (pid: number) => () => void
 
 /** What is used of it. */
 export type LocalProcesses = Pick<
@@ -29,6 +33,8 @@ export interface LocalTargetOptions {
   readonly zk: Pick<ZkOperations, 'get'> | null
   /** Default `process.kill`. */
   readonly kill?: (pid: number, signal: BrokerSignal) => void
+  /** Default one that outlives us. */
+  readonly watchOver?: WatchOver
 }
 
 const NO_ENDPOINT = 'the brokers have no fault endpoint (samsa.http.listener, samsa.faults.enable)'
@@ -38,11 +44,12 @@ export function localTarget(cluster: LocalProcesses, options: LocalTargetOptions
   const { zk, edges = [] } = options
   const missing = new Map<FaultKind, string>()
   if (zk === null) missing.set('expire-session', NO_ENDPOINT)
-  const signals = new Signals(cluster, options.kill ?? process.kill)
+  const signals = new Signals(cluster, options)
   return {
     brokerIds: cluster.brokerIds,
     missing,
     edges,
+    isRunning: (brokerId) => cluster.isRunning(brokerId),
     signal: (brokerId, signal) => signals.send(brokerId, signal),
     start: async (brokerId) => {
       if (!cluster.isRunning(brokerId)) cluster.startBroker(brokerId)
@@ -61,9 +68,14 @@ class Signals {
   /** Brokers on their way out, which the cluster does not count as its own any more. */
   readonly #leaving = new Map<number, { readonly pid: number; readonly out: Promise<void> }>()
 
-  constructor(cluster: LocalProcesses, kill: (pid: number, signal: BrokerSignal) => void) {
+  readonly #watchOver: WatchOver
+  /** Of stopped brokers: ends the watch and wakes the process. */
+  readonly #wakers = new Map<number, () => void>()
+
+  constructor(cluster: LocalProcesses, { kill, watchOver }: LocalTargetOptions) {
     this.#cluster = cluster
-    this.#kill = kill
+    this.#kill = kill ?? process.kill
+    this.#watchOver = watchOver ?? wakeAfterUs
   }
 
   async send(brokerId: number, signal: BrokerSignal): Promise<void> {
@@ -73,13 +85,31 @@ class Signals {
       return signal === 'SIGKILL' || signal === 'SIGTERM' ? leaving.out : undefined
     }
     const pid = this.#cluster.pidOf(brokerId)
+    if (signal === 'SIGSTOP' && pid > 0) this.#wakers.set(brokerId, this.#watchOver(pid))
     const out = this.#cluster.signalBroker(brokerId, signal)
+    if (signal === 'SIGCONT') {
+      this.#wakers.get(brokerId)?.()
+      this.#wakers.delete(brokerId)
+    }
     if (signal !== 'SIGTERM' || pid <= 0) return out
     this.#leaving.set(brokerId, { pid, out })
     const forget = () => this.#leaving.delete(brokerId)
     void out.then(forget, forget)
     return out
   }
+}
+
+/**
+ * A stopped process does not notice that we are gone, and nobody would ever wake it: a small process of
+ * its own does when its input ends, which it does whatever ends us.
+ */
+function wakeAfterUs(pid: number): () => void {
+  const args = ['-c', 'read -r line; kill -CONT "$1"', 'sh', String(pid)]
+  const child = spawn('sh', args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  child.on('error', () => {})
+  child.stdin!.on('error', () => {})
+  child.unref()
+  return () => child.stdin!.end()
 }
 
 function zooKeeperOf(cluster: LocalProcesses): NonNullable<ClusterTarget['zookeeper']> {

@@ -80,7 +80,7 @@ function ownTarget(client: ObserverClient) {
   const { connect } = client
   const zk = new ZkSession({ connect, clock: systemClock, logger: SILENT_LOGGER })
   const target = new HttpTarget(zk, systemClock)
-  const started = zk.start(FOREVER_MS).then(() => target.start())
+  const started = zk.start(FOREVER_MS).then(() => target.open())
   started.catch(() => {})
   return {
     target,

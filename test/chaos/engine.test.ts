@@ -241,3 +241,20 @@ test('a fault may be ended while it is being injected', async () => {
   assert.deepEqual(target.log, ['0 SIGTERM 1', '500 start 1'])
   assert.match(await refusal(engine.end('f1')), /^unknown: no fault f1/)
 })
+
+test('what does not run cannot be hurt, only be started by a restart', async () => {
+  const { clock, target, engine, told, start } = setUp()
+  target.down.add(2)
+  for (const kind of ['kill', 'terminate', 'pause', 'expire-session'] as const) {
+    assert.equal(
+      await refusal(start({ kind, target: 2 })),
+      `impossible: ${kind}: broker 2 does not run; restart starts it`,
+    )
+  }
+  assert.deepEqual(told(), [])
+  await start({ kind: 'cut-zookeeper', target: 2, forMs: 100 })
+  void start({ kind: 'restart', target: 2 })
+  await clock.advanceAsync(2_000)
+  assert.deepEqual(engine.active, [])
+  assert.equal(target.down.size, 0)
+})

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { ChaosEngine } from '../../src/chaos/engine.ts'
 import { HttpTarget } from '../../src/chaos/http-target.ts'
 import { encodeBrokerRegistration } from '../../src/zk/broker-znodes.ts'
 import { ZkError, type ZkStat } from '../../src/zk/zk-client.ts'
@@ -58,7 +59,7 @@ test('brokers are found in ZooKeeper and asked to hurt themselves', async () => 
     [3, -1],
   ])
   const target = new HttpTarget(zkWith(ports), clock)
-  await target.start()
+  await target.open()
   assert.deepEqual(target.brokerIds, [1, 2])
   await target.signal(1, 'SIGKILL')
   await target.signal(2, 'SIGTERM')
@@ -88,6 +89,20 @@ test('brokers are found in ZooKeeper and asked to hurt themselves', async () => 
   assert.equal(clock.pendingTimers, 0)
 })
 
+test('whoever runs the containers starts killed brokers, at once', async () => {
+  await using endpoint = await faultServer({ status: 202, body: '{}' })
+  const clock = new FakeClock()
+  const target = new HttpTarget(zkWith(new Map([[2, endpoint.port]])), clock)
+  await target.open()
+  const engine = new ChaosEngine(target, clock)
+  const { id, detail } = await engine.start({ kind: 'kill', target: 2 })
+  assert.equal(detail, 'SIGKILL to broker 2, its container starts it again')
+  await engine.end(id)
+  assert.deepEqual(endpoint.got, ['POST /faults {"kind":"kill"}'])
+  await target.close()
+  assert.equal(clock.pendingTimers, 0)
+})
+
 test('what a broker says against it is the error', async () => {
   const body = '{"error":"samsa.faults.enable is false"}'
   await using endpoint = await faultServer({ status: 403, body })
@@ -96,7 +111,7 @@ test('what a broker says against it is the error', async () => {
     [3, -1],
   ])
   const target = new HttpTarget(zkWith(ports), new FakeClock())
-  await target.start()
+  await target.open()
   const url = `http://127.0.0.1:${endpoint.port}/faults`
   await assert.rejects(target.signal(1, 'SIGKILL'), {
     message: `${url}: samsa.faults.enable is false`,

@@ -36,18 +36,29 @@ function setUp(zookeeperPid = 99) {
     },
   }
   const kill = (pid: number, signal: string) => log.push(`${signal} to pid ${pid}`)
-  return { log, running, ends, cluster, kill }
+  const watchOver = (pid: number) => {
+    log.push(`watch over ${pid}`)
+    return () => log.push(`wake ${pid}`)
+  }
+  return { log, running, ends, cluster, kill, watchOver }
 }
 
 test('signals go to the children, and a broker that ended is started once', async () => {
-  const { log, cluster, kill } = setUp()
-  const target = localTarget(cluster, { zk: null, kill })
+  const { log, cluster, kill, watchOver } = setUp()
+  const target = localTarget(cluster, { zk: null, kill, watchOver })
   await target.signal(1, 'SIGSTOP')
   await target.signal(1, 'SIGCONT')
   await target.signal(2, 'SIGKILL')
   await target.start!(2)
   await target.start!(2)
-  assert.deepEqual(log, ['SIGSTOP 1', 'SIGCONT 1', 'SIGKILL 2', 'start 2'])
+  assert.deepEqual(log, [
+    'watch over 101',
+    'SIGSTOP 1',
+    'SIGCONT 1',
+    'wake 101',
+    'SIGKILL 2',
+    'start 2',
+  ])
 })
 
 test('a broker on its way out can still be killed', async () => {

@@ -32,6 +32,8 @@ export class FakeTarget implements ClusterTarget {
     start: async () => this.#note('start zookeeper'),
   }
 
+  readonly isRunning = (brokerId: number): boolean => !this.down.has(brokerId)
+
   async signal(brokerId: number, signal: string): Promise<void> {
     this.#note(`${signal} ${brokerId}`)
     if (signal === 'SIGTERM') {
