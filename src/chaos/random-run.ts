@@ -31,12 +31,12 @@ const PATIENCE_MS = 120_000
 /** Resolves with the verdict; null when the dashboard has none. */
 export async function runSchedule(options: RandomRunOptions): Promise<Verdict | null> {
   const { api, clock, stop, schedule, forMs } = options
+  await beginVerifier(options)
   const startMs = clock.monotonicMs()
   const print = (text: string): void => {
     const seconds = ((clock.monotonicMs() - startMs) / 1000).toFixed(1)
     options.print(`${seconds.padStart(6)} s  ${text}`)
   }
-  await api.switchVerifier(true)
   const watch = new EndWatch(api, print)
   try {
     for (const fault of schedule) {
@@ -52,6 +52,17 @@ export async function runSchedule(options: RandomRunOptions): Promise<Verdict | 
     await api.switchVerifier(false)
   }
   return untilVerdict(options)
+}
+
+/** A run of its own: what was before this one is not to be judged here. */
+async function beginVerifier(options: RandomRunOptions): Promise<void> {
+  const { api } = options
+  if ((await api.verifier()).running) {
+    options.print('The verifier ran already: that run is ended, a new one begins.')
+    await api.switchVerifier(false)
+    await untilVerdict(options)
+  }
+  await api.switchVerifier(true)
 }
 
 async function begin(

@@ -1,4 +1,5 @@
 /** A verifier that can be switched on and off again and again; each time is a run of its own. */
+import { FaultError } from './faults.ts'
 import type { Verdict, Verifier } from './verifier.ts'
 
 export interface VerifierControl {
@@ -6,7 +7,7 @@ export interface VerifierControl {
   readonly isRunning: boolean
   /** Of the run under way or of the last one. */
   readonly verdict: Verdict | null
-  /** Nothing when it runs. Rejects when it could not start. */
+  /** Nothing when it runs. Rejects when it could not start, or the last run still reads to its end. */
   start(): Promise<void>
   /** Resolves with the verdict; null when none ever ran. */
   stop(): Promise<Verdict | null>
@@ -16,6 +17,7 @@ export class VerifierSwitch implements VerifierControl {
   readonly #make: () => Verifier
   #current: Verifier | null = null
   #starting: Promise<void> | null = null
+  #isStopping = false
 
   constructor(make: () => Verifier) {
     this.#make = make
@@ -38,6 +40,10 @@ export class VerifierSwitch implements VerifierControl {
 
   start(): Promise<void> {
     if (this.#starting !== null) return this.#starting
+    if (this.isRunning && this.#isStopping) {
+      const why = 'the last run of the verifier still reads what it wrote'
+      return Promise.reject(new FaultError('conflict', why))
+    }
     if (this.isRunning) return Promise.resolve()
     this.#starting = this.#begin()
     return this.#starting
@@ -45,6 +51,7 @@ export class VerifierSwitch implements VerifierControl {
 
   async stop(): Promise<Verdict | null> {
     await this.#starting?.catch(() => {})
+    this.#isStopping = true
     return (await this.#current?.stop()) ?? null
   }
 
@@ -53,6 +60,7 @@ export class VerifierSwitch implements VerifierControl {
     try {
       await verifier.start()
       this.#current = verifier
+      this.#isStopping = false
     } finally {
       this.#starting = null
     }

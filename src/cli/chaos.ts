@@ -148,7 +148,8 @@ async function runRandom(
   const { available } = await api.list()
   const brokersAtOnce = wholeNumber(options.brokersAtOnce, '--brokers-at-once')
   const schedule = makeSchedule({ seed, forMs, options: available, brokersAtOnce })
-  io.stdout(`Seed ${seed}: ${schedule.length} faults in ${forMs / 1000} s.\n`)
+  const count = schedule.length === 1 ? '1 fault' : `${schedule.length} faults`
+  io.stdout(`Seed ${seed}: ${count} in ${forMs / 1000} s.\n`)
   const stopSignal = new StopSignal(ports.clock)
   void ports.untilStopped().then(() => stopSignal.stop())
   const print = (line: string) => io.stdout(`${line}\n`)

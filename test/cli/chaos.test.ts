@@ -88,7 +88,7 @@ function setUp() {
     }
     return out
   }
-  return { clock, target, engine, brokers, opened, partitions, chaos }
+  return { clock, target, engine, brokers, verifier, opened, partitions, chaos }
 }
 
 test('the list tells what is possible, what is not and why, and what is active', async () => {
@@ -150,6 +150,20 @@ test('a random run prints each fault as it happens and the verdict at the end', 
   assert.match(stdout, /Nothing acknowledged was lost/)
   assert.deepEqual(engine.active, [])
   assert.equal(target.down.size, 0)
+})
+
+test('a verifier that ran before does not have its past in the verdict of a random run', async () => {
+  const { chaos, clock, brokers, verifier } = setUp()
+  void verifier.start()
+  await clock.advanceAsync(1_000)
+  brokers.onProduce = () => 'fail'
+  await clock.advanceAsync(20_000)
+  brokers.onProduce = () => 'append'
+  const { stdout, exitCode } = await chaos(['--random', '--seed', '7', '--for', '10s'])
+  assert.equal(exitCode, 0, stdout)
+  assert.match(stdout, /^Seed 7: 1 fault in 10 s\.\nThe verifier ran already/)
+  const gap = /without any acknowledgement: (\d+) ms/.exec(stdout)
+  assert.ok(Number(gap![1]) < 5_000, stdout)
 })
 
 test('the same seed gives the same faults', async () => {
