@@ -7,10 +7,14 @@ export interface LocalBroker {
   readonly logDir: string
   readonly zookeeper: string
   readonly replicationFactor: number
+  /** Of a broker that is started again: ZooKeeper may be stopped for as long as a fault may last. */
+  readonly isAgain?: boolean
   readonly more?: ReadonlyMap<string, string>
   /** `key=value`; the last word on each key. */
   readonly overrides: readonly string[]
 }
+
+const ZOOKEEPER_WAIT_MS = 900_000
 
 export function brokerSettings(broker: LocalBroker): Map<string, string> {
   const settings = new Map([
@@ -22,6 +26,9 @@ export function brokerSettings(broker: LocalBroker): Map<string, string> {
     ['offsets.topic.replication.factor', String(broker.replicationFactor)],
     // When all brokers stop at once there is nobody to hand over to: do not ask for long.
     ['controlled.shutdown.retry.backoff.ms', '250'],
+    ...(broker.isAgain
+      ? [['zookeeper.connection.timeout.ms', `${ZOOKEEPER_WAIT_MS}`] as const]
+      : []),
     ...(broker.more ?? []),
   ])
   for (const override of broker.overrides) {

@@ -52,6 +52,7 @@ export class LocalCluster {
   readonly #brokers = new Map<number, ServerChild>()
   #settingsOf: SettingsOf = () => new Map()
   #unlock: () => void = () => {}
+  #isUp = false
   #stopping = false
 
   constructor(options: LocalClusterOptions) {
@@ -110,7 +111,9 @@ export class LocalCluster {
       if (this.#options.prepare !== undefined) this.#settingsOf = await this.#options.prepare()
       if (this.#options.zookeeper === undefined) this.startZooKeeper()
       for (const id of this.brokerIds) this.startBroker(id)
-      return await this.untilReady()
+      const controllerId = await this.untilReady()
+      this.#isUp = true
+      return controllerId
     } catch (error) {
       await this.stop()
       throw error
@@ -134,6 +137,7 @@ export class LocalCluster {
       logDir: path.join(dataDir, `broker-${brokerId}`),
       zookeeper: this.zookeeperAddress,
       replicationFactor: Math.min(3, this.#options.brokers),
+      isAgain: this.#isUp,
       more: this.#settingsOf(brokerId),
       overrides,
     })

@@ -185,3 +185,15 @@ test('a taken port of the page is named', async () => {
   assert.match(running.output(), new RegExp(`port ${port} of .* is taken: .* --dashboard-port`))
   taken.close()
 })
+
+test('a broker that is stopped at the moment dies with a samsa up that is killed', async () => {
+  const running = samsa(...(await upArgs('paused')).args)
+  await untilReady(running)
+  const broker = pidOf(running, 'broker 1')
+  const url = /dashboard +(\S+)/.exec(running.output())![1]!
+  const body = JSON.stringify({ kind: 'pause', target: 1, forMs: 600_000 })
+  const answer = await fetch(`${url}/api/faults`, { method: 'POST', body })
+  assert.equal(answer.status, 201)
+  running.process.kill('SIGKILL')
+  await until('the broker is gone', () => !isAlive(broker))
+})
