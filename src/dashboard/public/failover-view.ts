@@ -2,6 +2,7 @@
 import type { Failover, Phase, PhaseKind } from '../history/failovers.ts'
 import { byId, ElementList, find, h, setAttribute, setClass, setShown, setText } from './dom.ts'
 import { clockTime, duration, plural } from './format.ts'
+import { SHOWN_GAP_MS } from './lane-spans.ts'
 import { epochClass } from './palette.ts'
 import type { Page, Shown, View } from './shown.ts'
 
@@ -189,7 +190,9 @@ export class FailoverView implements View {
     setClass(element, isMissing ? 'missing' : '')
     setAttribute(element, 'data-end-ms', endMs)
     const bar = find(barCell!, '.bar', HTMLElement)
-    setShown(bar, !isMissing)
+    // An everyday pause between two writes shall not look like a disaster.
+    const isEveryday = kind === 'gap' && !isMissing && endMs - startMs < SHOWN_GAP_MS
+    setShown(bar, !isMissing && !isEveryday)
     if (isMissing) {
       setText(took!, '–')
       setText(at!, '')

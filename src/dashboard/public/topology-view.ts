@@ -73,7 +73,7 @@ export class TopologyView implements View {
   }
 
   #make({ key, broker }: LaneRow): HTMLElement {
-    const strip = h('div', { class: 'strip', role: 'img' })
+    const strip = h('div', { class: broker === null ? 'strip' : 'strip of-broker', role: 'img' })
     const leads = h('div', { class: 'leads' })
     const name =
       broker === null
