@@ -17,6 +17,11 @@ export function dashboardCommand(io: CliIo): Runnable {
       { name: 'host', value: 'address', help: 'to listen on', fallback: DEFAULT_HOST },
       { name: 'port', value: 'port', help: 'to listen on, 0 for any', fallback: `${DEFAULT_PORT}` },
       {
+        name: 'name',
+        value: 'host',
+        help: 'how browsers call it, when with a dot; else SAMSA_DASHBOARD_NAME',
+      },
+      {
         name: 'token',
         value: 'text',
         help: 'needed for faults; else SAMSA_DASHBOARD_TOKEN, or made up when not on loopback',
@@ -33,7 +38,10 @@ async function run(io: CliIo, flags: FlagValues): Promise<void> {
     throw new UsageError('Give either --zookeeper or --history')
   }
   // Empty is what Compose passes on when nobody has set it.
-  const token = flags.last('token') ?? (io.env.SAMSA_DASHBOARD_TOKEN || undefined)
+  const token = flags.last('token') || io.env.SAMSA_DASHBOARD_TOKEN || undefined
+  const names = [...flags.all('name'), io.env.SAMSA_DASHBOARD_NAME ?? ''].filter(
+    (name) => name !== '',
+  )
   const stopped = untilStopped()
   let cluster: LiveCluster | null = null
   try {
@@ -41,6 +49,7 @@ async function run(io: CliIo, flags: FlagValues): Promise<void> {
     const dashboard = await startDashboard({
       host: flags.last('host')!,
       port: wholeNumber(flags.last('port')!, '--port'),
+      names,
       ...(token === undefined ? {} : { token }),
       from: cluster === null ? { kind: 'file', file: file! } : cluster.source,
     })

@@ -4,11 +4,13 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import net from 'node:net'
+import { askedName, isAskedByOurName } from '../host/loopback.ts'
 
 export interface AccessRules {
   /** What the server listens on. */
   readonly host: string
+  /** By which it is known beside those that are surely ours. */
+  readonly names?: readonly string[]
   /** Null: none is needed. */
   readonly token: string | null
 }
@@ -19,20 +21,13 @@ export type Verdict =
 
 const OK: Verdict = { kind: 'ok' }
 
-export function isLoopback(host: string): boolean {
-  const name = host.replace(/^\[|\]$/g, '').toLowerCase()
-  if (name === 'localhost' || name.endsWith('.localhost')) return true
-  if (net.isIPv4(name)) return name.startsWith('127.')
-  return name === '::1' || name.startsWith('::ffff:127.')
-}
-
-/** Reading: a name that a stranger's DNS points at 127.0.0.1 is not ours. */
-export function mayRead(request: IncomingMessage, rules: AccessRules): Verdict {
-  // A browser always gives a name; a plain script need not.
-  if (request.headers.host === undefined || !isLoopback(rules.host)) return OK
-  const host = hostNameOf(request)
-  if (host !== null && isLoopback(host)) return OK
-  return refused(403, `this dashboard answers to localhost, not to ${request.headers.host}`)
+/** Reading: a name that a stranger's DNS may point at us is not ours. */
+export function mayRead(request: IncomingMessage, { host, names = [] }: AccessRules): Verdict {
+  if (isAskedByOurName(request, host)) return OK
+  const name = askedName(request)
+  if (name != null && names.some((known) => known.toLowerCase() === name)) return OK
+  const asked = request.headers.host
+  return refused(403, `this dashboard does not know that it is ${asked}: start it with --name`)
 }
 
 export function mayWrite(request: IncomingMessage, rules: AccessRules): Verdict {
@@ -49,8 +44,9 @@ export function mayWrite(request: IncomingMessage, rules: AccessRules): Verdict 
 
 /** What is no browser sends no Origin. */
 export function isSameOrigin(request: IncomingMessage): boolean {
-  if (request.headers['sec-fetch-site'] === 'cross-site') return false
-  const { origin, host } = request.headers
+  const { origin, host, 'sec-fetch-site': site } = request.headers
+  // Another port of this machine is another origin, of the same site.
+  if (site === 'cross-site' || site === 'same-site') return false
   if (origin === undefined) return true
   try {
     return new URL(origin).host === host?.toLowerCase()
@@ -68,14 +64,6 @@ function tokenOf(request: IncomingMessage): string | null {
 function equalSecrets(a: string, b: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest()
   return timingSafeEqual(digest(a), digest(b))
-}
-
-function hostNameOf(request: IncomingMessage): string | null {
-  try {
-    return new URL(`http://${request.headers.host}`).hostname
-  } catch {
-    return null
-  }
 }
 
 function refused(status: 401 | 403, reason: string): Verdict {

@@ -26,6 +26,8 @@ export interface ServerOptions {
   readonly log: EventLog
   readonly host: string
   readonly port: number
+  /** Names with dots by which browsers may ask for it. */
+  readonly names?: readonly string[]
   /** Needed for what changes something; null: not needed. */
   readonly token: string | null
   /** Absent: faults and verifier cannot be had, for this reason. */
@@ -43,6 +45,8 @@ export interface ServerOptions {
 const CONNECTIONS_LIMIT = 2_000
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
+/** A reader that takes nothing of its answer for so long is dropped; a fault may take this to end. */
+const IDLE_TIMEOUT_MS = 90_000
 /** How often who is too slow is looked for. */
 const CHECK_EVERY_MS = 5_000
 
@@ -67,7 +71,8 @@ export class DashboardServer {
 
   constructor(options: ServerOptions) {
     this.#options = options
-    this.#rules = { host: options.host, token: options.token }
+    const { host, token, names = [] } = options
+    this.#rules = { host, token, names }
     const historyId = randomBytes(9).toString('base64url')
     this.#viewers = new Viewers(options.log, { ...options, historyId })
     const state = new StateFold(options.log)
@@ -79,6 +84,7 @@ export class DashboardServer {
     this.#server.maxConnections = CONNECTIONS_LIMIT
     this.#server.headersTimeout = HEADERS_TIMEOUT_MS
     this.#server.requestTimeout = REQUEST_TIMEOUT_MS
+    this.#server.timeout = IDLE_TIMEOUT_MS
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 
@@ -98,6 +104,8 @@ export class DashboardServer {
       this.#server.once('error', reject)
       this.#server.listen(port, host, () => {
         this.#server.off('error', reject)
+        // Too many open files: who comes now is not served, who is here is.
+        this.#server.on('error', () => {})
         resolve()
       })
     })

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import type { PartitionClient } from '../client/partition-client.ts'
-import { isLoopback } from './access.ts'
+import { isLoopback } from '../host/loopback.ts'
 import { type EventLog, RecordedHistory } from './event-log.ts'
 import { type ChaosHandler, DashboardServer } from './server.ts'
 
@@ -11,6 +11,8 @@ export interface DashboardOptions {
   readonly host?: string
   /** Default 8080; 0 for any free one. */
   readonly port?: number
+  /** Names with dots by which browsers may ask for it. */
+  readonly names?: readonly string[]
   /** Made up where one is needed and none is given. */
   readonly token?: string
   /** What is shown: an observer's events, or a file with a recorded run. */
@@ -52,6 +54,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Running
     host,
     port: asked,
     token,
+    names: options.names ?? [],
   })
   const port = await server.start().catch((error: unknown) => {
     throw listenError(error, host, asked)

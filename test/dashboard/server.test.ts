@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import http from 'node:http'
+import os from 'node:os'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { isLoopback } from '../../src/dashboard/access.ts'
+import { mayRead } from '../../src/dashboard/access.ts'
 import { parseEventLines } from '../../src/dashboard/history/event-lines.ts'
 import { answerJson, readJsonBody } from '../../src/dashboard/http-answers.ts'
 import type { ChaosHandler } from '../../src/dashboard/server.ts'
 import { startDashboard } from '../../src/dashboard/start-dashboard.ts'
+import { isLoopback } from '../../src/host/loopback.ts'
 import { startServer } from '../support/dashboard-bench.ts'
 
 interface Asked {
@@ -132,11 +135,38 @@ test('a page of another origin, and a name that only resolves to us, are refused
   assert.equal((await post({ host, origin: 'http://evil.example' })).status, 403)
   assert.equal((await post({ host, origin: 'null' })).status, 403)
   assert.equal((await post({ host, 'sec-fetch-site': 'cross-site' })).status, 403)
+  assert.equal((await post({ host, 'sec-fetch-site': 'same-site' })).status, 403)
   assert.equal((await post({ host: 'evil.example' })).status, 403)
   const read = await ask(t.port, '/api/health', { headers: { host: 'evil.example' } })
   assert.equal(read.status, 403)
   const local = await ask(t.port, '/api/health', { headers: { host: `localhost:${t.port}` } })
   assert.equal(local.status, 200)
+})
+
+test('beyond this machine too a name that anybody may own is refused, unless it is told', () => {
+  const read = (host: string) =>
+    mayRead({ headers: { host } } as http.IncomingMessage, {
+      host: '0.0.0.0',
+      names: ['Kafka.Example'],
+      token: 't',
+    }).kind
+  const ours = ['192.168.1.4:8080', '[::1]:8080', 'dashboard:8080', 'kafka.example', os.hostname()]
+  for (const host of ours) assert.equal(read(host), 'ok', host)
+  for (const host of ['evil.example', 'kafka.example.evil', '1.2.3.4.evil.example', 'a b']) {
+    assert.equal(read(host), 'refused', host)
+  }
+})
+
+test('text from outside is never put into the page as HTML', () => {
+  const folder = new URL('../../src/dashboard/public/', import.meta.url)
+  for (const name of fs.readdirSync(folder).filter((each) => each.endsWith('.ts'))) {
+    const text = fs.readFileSync(new URL(name, folder), 'utf8')
+    assert.doesNotMatch(
+      text,
+      /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|eval\(|new Function/,
+      name,
+    )
+  }
 })
 
 test('where a token is needed, writing needs it and reading does not', async () => {

@@ -1,6 +1,7 @@
 /** Proxies with their HTTP API on a port, as Toxiproxy's server is. */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { isAskedByOurName } from '../../host/loopback.ts'
 import { answer } from './api.ts'
 import { ProxyCollection } from './proxy-collection.ts'
 import type { ProxyPorts } from './tcp-proxy.ts'
@@ -30,7 +31,7 @@ export async function startProxyServer(options: ProxyServerOptions): Promise<Pro
   const proxies = new ProxyCollection(options)
   const server = http.createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
-    (request, response) => void serve(proxies, request, response),
+    (request, response) => void serve(proxies, options.host, request, response),
   )
   server.maxConnections = MAX_API_CONNECTIONS
   await new Promise<void>((resolve, reject) => {
@@ -62,13 +63,13 @@ function listenError(error: NodeJS.ErrnoException, { host, port }: ProxyServerOp
 
 async function serve(
   proxies: ProxyCollection,
+  host: string,
   request: http.IncomingMessage,
   response: http.ServerResponse,
 ): Promise<void> {
-  // A page in a browser must not reach what listens on this machine; Toxiproxy's own check.
-  if (request.headers['user-agent']?.startsWith('Mozilla/')) {
-    response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' })
-    response.end('User agent not allowed\n')
+  const refusal = refusalOf(request, host)
+  if (refusal !== null) {
+    response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' }).end(`${refusal}\n`)
     return
   }
   const body = await bodyOf(request)
@@ -81,6 +82,15 @@ async function serve(
   const { status, contentType, body: text } = await answer(proxies, { method, path, body })
   const headers = contentType === undefined ? {} : { 'content-type': contentType }
   response.writeHead(status, headers).end(text)
+}
+
+/** A page in a browser must not reach what listens on this machine. Null: welcome. */
+function refusalOf(request: http.IncomingMessage, host: string): string | null {
+  const { 'user-agent': agent, origin } = request.headers
+  // Toxiproxy's own check; some browsers let pages write what they like there.
+  if (agent?.startsWith('Mozilla/')) return 'User agent not allowed'
+  if (origin !== undefined) return 'Origin not allowed'
+  return isAskedByOurName(request, host) ? null : 'Host not allowed'
 }
 
 /** Null when it is too long. */

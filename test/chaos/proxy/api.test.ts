@@ -1,5 +1,7 @@
 /** Toxiproxy's HTTP API: routes, fields, defaults, status codes, words of refusals. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http from 'node:http'
 import net from 'node:net'
 import { test } from 'node:test'
 import { MAX_PROXIES } from '../../../src/chaos/proxy/proxy-collection.ts'
@@ -276,6 +278,10 @@ test('unknown paths, other methods, browsers, long bodies are refused', async (t
   assert.equal((await bench.call('GET', '/reset')).status, 405)
   const browser = await fetch(`${bench.api}/proxies`, { headers: { 'user-agent': 'Mozilla/5.0' } })
   assert.equal(browser.status, 403)
+  const lured = await fetch(`${bench.api}/proxies`, { headers: { origin: 'http://evil.example' } })
+  assert.equal(lured.status, 403)
+  assert.equal(await statusFor(bench.api, 'evil.example'), 403)
+  assert.equal(await statusFor(bench.api, 'localhost'), 200)
   assert.equal((await bench.call('POST', '/proxies', ' '.repeat(1024 * 1024 + 1))).status, 413)
 })
 
@@ -321,3 +327,11 @@ test('the server closes all when it ends', async (t) => {
   await refusedPeer.closes()
   assert.equal(refusedPeer.errorCode, 'ECONNREFUSED')
 })
+
+/** `fetch` sets a Host of its own. */
+async function statusFor(api: string, host: string): Promise<number> {
+  const request = http.get(`${api}/proxies`, { headers: { host } })
+  const [answer] = (await once(request, 'response')) as [http.IncomingMessage]
+  answer.resume()
+  return answer.statusCode!
+}
