@@ -227,7 +227,7 @@ export class Log {
     return this.#segments[this.#segments.length - 1]!
   }
 
-  /** The recovery point passes the old segment when that is on the device, which nobody waits for. */
+  /** The recovery point follows when all that is rolled is on the device, which nobody waits for. */
   #roll(baseOffset: number): void {
     const { disk, clock, onDiskError } = this.#ports
     const old = this.#active
@@ -235,16 +235,14 @@ export class Log {
     this.#root()
     this.#epochs.flush()
     writeSnapshot(disk, this.directory, baseOffset, this.#producers)
+    const unsynced = this.#segments.filter(({ isDurable }) => !isDurable)
     const segment = new Segment(disk, this.directory, baseOffset, clock.wallMs())
     segment.create()
     disk.syncDirectory(this.directory)
     this.#segments.push(segment)
-    old.flushAsync().then((isDurable) => {
-      const before = this.#segments[this.#segments.indexOf(old) - 1]
-      const isNext = before === undefined || before.isDurable
-      if (isDurable && isNext && this.#segments.includes(old)) {
-        this.#recoveryPoint = Math.max(this.#recoveryPoint, baseOffset)
-      }
+    Promise.all(unsynced.map((each) => each.flushAsync())).then((flushed) => {
+      if (flushed.includes(false) || !this.#segments.includes(old)) return
+      this.#recoveryPoint = Math.max(this.#recoveryPoint, baseOffset)
     }, onDiskError)
   }
 

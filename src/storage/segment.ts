@@ -58,9 +58,11 @@ export class Segment {
     return this.#file
   }
 
-  /** Makes the file, so that the segment is found again. */
+  /** Makes the file, so that the segment is found again. An index that lies here is another one's. */
   create(): void {
     this.file.size()
+    this.offsetIndex.clear()
+    this.timeIndex.clear()
   }
 
   /** `index` must be called for each batch of what is written, before. */

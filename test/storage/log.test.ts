@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buildBatch } from '../../src/records/builder.ts'
 import type { StorageError } from '../../src/storage/storage-error.ts'
+import { settlePromises } from '../support/fake-clock.ts'
 import { DIRECTORY, LogBench } from '../support/log-bench.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 
@@ -345,4 +346,39 @@ test('a clean stop after a crash has what the crash left on the device', async (
     assert.equal((await t.readAll()).size, 8, `seed ${seed}`)
     assert.equal(epochs(), before, `seed ${seed}`)
   }
+})
+
+test('an index that a kill left behind is not taken for that of the next segment of its name', async () => {
+  const t = new LogBench({ indexIntervalBytes: 1 })
+  for (let at = 0; at < 20; at++) t.append([`${at}`])
+  t.log.flush()
+  // What is left when the process is killed between the renames of a segment that is to go.
+  const path = `${DIRECTORY}/${'0'.repeat(20)}.log`
+  t.disk.rename(path, `${path}.deleted`)
+  t.crash()
+  t.append(['a'])
+  await t.restart()
+  t.append(['b'])
+  await t.restart()
+  assert.deepEqual([...(await t.readAll()).values()], ['a', 'b'])
+})
+
+test('the recovery point passes no segment that is not on the device', async () => {
+  const t = new LogBench({ segmentBytes: 200 })
+  let reachDevice = () => {}
+  const slow = new Promise<void>((resolve) => {
+    reachDevice = resolve
+  })
+  const { open } = t.disk
+  t.disk.open = (path, mode) => {
+    const file = open(path, mode)
+    if (path.endsWith('/00000000000000000000.log')) file.syncAsync = () => slow
+    return file
+  }
+  for (let at = 0; at < 5; at++) t.append(['x'.repeat(80)])
+  await settlePromises()
+  assert.equal(t.log.recoveryPoint, 0)
+  reachDevice()
+  await settlePromises()
+  assert.equal(t.log.recoveryPoint, 4)
 })
