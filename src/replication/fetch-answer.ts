@@ -94,6 +94,8 @@ function isReadToItsEnd(read: PartitionRead, isolation: ReadIsolation): boolean 
 function countBytes(ports: Ports, open: OpenFetch, told: readonly PartitionRead[]): void {
   for (const { entry, bytes, errorCode } of told) {
     if (bytes === 0 && errorCode === ErrorCode.NONE) continue
+    // Topics that do not exist get no counters: a client could invent any number of them.
+    if (ports.replicas.get(entry.topic, entry.index) === undefined) continue
     const stats = ports.stats.topic(entry.topic)
     if (open.mode.isFollower) stats.replicationBytesOut += bytes
     else stats.bytesOut += bytes

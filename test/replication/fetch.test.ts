@@ -228,3 +228,12 @@ test('limits below zero are zero: the first batch comes, nothing breaks', async 
   assert.deepEqual(dataOf(hard.responses[0]!.partitions[0]!), [])
   t.stop()
 })
+
+test('topics that are asked for and do not exist leave no counters', async () => {
+  const t = new ReplicaCluster([1])
+  await t.createTopic('orders', [1])
+  assert.notEqual(t.broker(1).fetch('nobody', 0).answer.errorCode, ErrorCode.NONE)
+  assert.notEqual(t.broker(1).fetch('orders', 9).answer.errorCode, ErrorCode.NONE)
+  assert.deepEqual([...t.broker(1).replicas.stats.topics.keys()], ['orders'])
+  t.stop()
+})
