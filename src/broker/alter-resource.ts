@@ -22,10 +22,15 @@ export function alterResource(
 ) {
   return outcomeOf(resource, async () => {
     const entity = entityOf(services, resource)
-    const config = next(await services.configs.read(entity))
-    if (entity.type === 'topics') checkTopicConfig(resource.resourceName, config)
-    else checkBrokerConfig(config, resource.resourceName === '')
-    if (!validateOnly) await services.configs.write(entity, config)
+    const { configs } = services
+    const checked: NextConfig = (current) => {
+      const config = next(current)
+      if (entity.type === 'topics') checkTopicConfig(resource.resourceName, config)
+      else checkBrokerConfig(config, resource.resourceName === '')
+      return config
+    }
+    if (validateOnly) checked(await configs.read(entity))
+    else await configs.change(entity, checked)
   })
 }
 

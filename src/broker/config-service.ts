@@ -5,7 +5,13 @@
 import type { ClusterImage } from '../cluster/image.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import type { LogConfig } from '../storage/log-config.ts'
-import { isZkError, type ZkOperations } from '../zk/zk-client.ts'
+import {
+  isZkError,
+  ZkError,
+  type ZkErrorName,
+  type ZkOp,
+  type ZkOperations,
+} from '../zk/zk-client.ts'
 import {
   brokerEntity,
   type ConfigEntity,
@@ -25,6 +31,12 @@ import {
 } from './config-description.ts'
 import { ApiError } from './handler.ts'
 import { type BrokerConfigLayers, logConfigOf } from './topic-config.ts'
+
+interface StoredConfig {
+  readonly config: ReadonlyMap<string, string>
+  /** Of the znode. */
+  readonly version: number
+}
 
 export class ConfigService {
   readonly #zk: ZkOperations
@@ -84,9 +96,9 @@ export class ConfigService {
 
   /** A topic without the znode of its settings is deleted, or is made without any. */
   async loadTopic(topic: string): Promise<void> {
-    const overrides = await this.#find(topicEntity(topic))
-    if (overrides === null) this.#topics.delete(topic)
-    else this.#topics.set(topic, overrides)
+    const stored = await this.#find(topicEntity(topic))
+    if (stored === null) this.#topics.delete(topic)
+    else this.#topics.set(topic, stored.config)
   }
 
   /** It is deleted: a later one of the same name has settings of its own. */
@@ -96,35 +108,58 @@ export class ConfigService {
 
   /** Empty when there is none, or when the znode is garbage. */
   async read(entity: ConfigEntity): Promise<ReadonlyMap<string, string>> {
-    return (await this.#find(entity)) ?? new Map()
+    return (await this.#find(entity))?.config ?? new Map()
   }
 
   /** Null without a znode. */
-  async #find(entity: ConfigEntity): Promise<ReadonlyMap<string, string> | null> {
+  async #find(entity: ConfigEntity): Promise<StoredConfig | null> {
     try {
-      const decoded = decodeConfig((await this.#zk.get(configEntityPath(entity))).data)
-      return decoded.kind === 'ok' ? decoded.value : new Map()
+      const { data, stat } = await this.#zk.get(configEntityPath(entity))
+      const decoded = decodeConfig(data)
+      const config = decoded.kind === 'ok' ? decoded.value : new Map<string, string>()
+      return { config, version: stat.version }
     } catch (error) {
       if (isZkError(error, 'NO_NODE')) return null
       throw error
     }
   }
 
-  /** Replaces all overrides of an entity and announces it to every broker. */
-  async write(entity: ConfigEntity, config: ReadonlyMap<string, string>): Promise<void> {
+  /**
+   * Changes the overrides of an entity and announces that to every broker: both or neither. `next` is
+   * asked again when somebody else has changed them meanwhile.
+   */
+  async change(
+    entity: ConfigEntity,
+    next: (current: ReadonlyMap<string, string>) => ReadonlyMap<string, string>,
+  ): Promise<void> {
     const path = configEntityPath(entity)
-    const data = encodeConfig(config)
-    try {
-      await this.#zk.set(path, data, -1)
-    } catch (error) {
-      if (!isZkError(error, 'NO_NODE')) throw error
-      await this.#zk.create(parentPath(path), null, 'persistent').catch(ignoreExisting)
-      await this.#zk.create(path, data, 'persistent')
+    const announced: ZkOp = {
+      kind: 'create',
+      path: configChangePrefix,
+      data: encodeConfigChange(entity),
+      mode: 'persistent-sequential',
     }
-    const change = encodeConfigChange(entity)
-    await this.#zk.create(configChangePrefix, change, 'persistent-sequential')
+    for (;;) {
+      const stored = await this.#find(entity)
+      const data = encodeConfig(next(stored?.config ?? new Map()))
+      const written: ZkOp =
+        stored === null
+          ? { kind: 'create', path, data, mode: 'persistent' }
+          : { kind: 'set', path, data, version: stored.version }
+      const result = await this.#zk.multi([written, announced])
+      if (result.kind === 'ok') return
+      const error = result.errors.find((each) => each !== null) ?? 'SYSTEM_ERROR'
+      if (stored === null && error === 'NO_NODE') {
+        await this.#zk.create(parentPath(path), null, 'persistent').catch(ignoreExisting)
+      } else if (!MADE_OR_CHANGED.has(error)) {
+        throw new ZkError(error, path)
+      }
+    }
   }
 }
+
+/** Somebody else was faster. */
+const MADE_OR_CHANGED: ReadonlySet<ZkErrorName> = new Set(['BAD_VERSION', 'NODE_EXISTS', 'NO_NODE'])
 
 function ignoreExisting(error: unknown): void {
   if (!isZkError(error, 'NODE_EXISTS')) throw error

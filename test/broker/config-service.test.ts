@@ -7,7 +7,7 @@ import { ConfigService } from '../../src/broker/config-service.ts'
 import { type BuildContext, type Minds, makeServices } from '../../src/broker/make-services.ts'
 import { createPersistentPaths } from '../../src/cluster/cluster-setup.ts'
 import { LEADER_DURING_DELETE, MetadataCache } from '../../src/cluster/image.ts'
-import { configEntityPath, encodeConfig, topicEntity } from '../../src/zk/znodes.ts'
+import { brokerEntity, configEntityPath, encodeConfig, topicEntity } from '../../src/zk/znodes.ts'
 import { FakeClock, settlePromises } from '../support/fake-clock.ts'
 import { FakeZooKeeper } from '../support/fake-zookeeper.ts'
 import { SilentLoggers } from '../support/silent-loggers.ts'
@@ -59,4 +59,21 @@ test('an announcement about a topic that is gone leaves nothing behind', async (
   const { configs } = await bench()
   await configs.loadTopic('t')
   assert.equal(configs.knows('t'), false)
+})
+
+test('of two alterations at a time none is lost, and each is announced', async () => {
+  const { zk, configs, setTopic } = await bench()
+  await setTopic('t', [])
+  const set = (name: string) =>
+    configs.change(topicEntity('t'), (current) => new Map([...current, [name, '1']]))
+  await Promise.all([set('retention.ms'), set('segment.ms')])
+  const config = await configs.read(topicEntity('t'))
+  assert.deepEqual([...config.keys()].sort(), ['retention.ms', 'segment.ms'])
+  assert.equal((await zk.children('/config/changes')).children.length, 2)
+})
+
+test('the first overrides of an entity make its znode', async () => {
+  const { configs } = await bench()
+  await configs.change(brokerEntity(1), () => new Map([['log.retention.ms', '1']]))
+  assert.deepEqual([...(await configs.read(brokerEntity(1)))], [['log.retention.ms', '1']])
 })
