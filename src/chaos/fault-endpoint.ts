@@ -2,6 +2,7 @@
  * Faults that a broker does to itself: `POST /faults` of its HTTP endpoint, which is found where the
  * broker registered it (`jmx_port` in `/brokers/ids/N`).
  */
+import type { Clock } from '../base/ports.ts'
 import { decodeBrokerRegistration } from '../zk/broker-znodes.ts'
 import type { ZkOperations } from '../zk/zk-client.ts'
 import { isZkError } from '../zk/zk-client.ts'
@@ -20,12 +21,16 @@ export interface OwnFault {
 
 const ANSWER_TIMEOUT_MS = 10_000
 
-/** Rejects with the reason when the broker is not there or has no endpoint. */
+/** Reading waits for a ZooKeeper that is away; a fault that strikes when it is back is none of anybody's. */
+const ZOOKEEPER_TIMEOUT_MS = 2_000
+
+/** Rejects with the reason when the broker is not there or has no endpoint, or nobody can tell. */
 export async function findFaultEndpoint(
   zk: Pick<ZkOperations, 'get'>,
+  clock: Clock,
   brokerId: number,
 ): Promise<FaultEndpoint> {
-  const { data } = await zk.get(brokerPath(brokerId)).catch((error: unknown) => {
+  const { data } = await inTime(clock, zk.get(brokerPath(brokerId))).catch((error: unknown) => {
     if (isZkError(error, 'NO_NODE')) throw new Error(`broker ${brokerId} is not registered`)
     throw error
   })
@@ -36,6 +41,18 @@ export async function findFaultEndpoint(
     throw new Error(`broker ${brokerId} has no HTTP endpoint (set samsa.http.listener)`)
   }
   return { host: endpoints[0]?.host || '127.0.0.1', port: jmxPort }
+}
+
+async function inTime<T>(clock: Clock, reading: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const cancel = clock.after(ZOOKEEPER_TIMEOUT_MS, () =>
+    late.reject(new Error('ZooKeeper does not answer')),
+  )
+  try {
+    return await Promise.race([reading, late.promise])
+  } finally {
+    cancel()
+  }
 }
 
 /** Rejects with what the broker says when it refuses. */

@@ -93,10 +93,12 @@ export class HttpTarget implements ClusterTarget {
   async #post(brokerId: number, fault: OwnFault): Promise<void> {
     const known = this.#endpoints.get(brokerId)
     // It may have moved; while ZooKeeper is away the one that is known must do.
-    const endpoint = await findFaultEndpoint(this.#zk, brokerId).catch((error: unknown) => {
-      if (known === undefined || known === null) throw error
-      return known
-    })
+    const endpoint = await findFaultEndpoint(this.#zk, this.#clock, brokerId).catch(
+      (error: unknown) => {
+        if (known === undefined || known === null) throw error
+        return known
+      },
+    )
     await postFault(endpoint, fault)
   }
 
@@ -112,7 +114,7 @@ export class HttpTarget implements ClusterTarget {
     try {
       const { children } = await this.#zk.children(brokerIdsPath)
       for (const id of children.map(Number).filter(Number.isSafeInteger)) {
-        const endpoint = await findFaultEndpoint(this.#zk, id).catch(() => null)
+        const endpoint = await findFaultEndpoint(this.#zk, this.#clock, id).catch(() => null)
         if (endpoint !== null || !this.#endpoints.has(id)) this.#endpoints.set(id, endpoint)
       }
     } catch {

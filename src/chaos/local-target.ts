@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process'
 import process from 'node:process'
 import type { FaultKind } from '../dashboard/history/events.ts'
 import type { LocalCluster } from '../devcluster/local-cluster.ts'
+import { systemClock } from '../host/clock.ts'
 import type { ZkOperations } from '../zk/zk-client.ts'
 import type { BrokerSignal, ClusterTarget, ProxiedEdge } from './cluster-target.ts'
 import { findFaultEndpoint, postFault } from './fault-endpoint.ts'
@@ -56,7 +57,8 @@ export function localTarget(cluster: LocalProcesses, options: LocalTargetOptions
     },
     expireSession: async (brokerId) => {
       if (zk === null) throw new Error(NO_ENDPOINT)
-      await postFault(await findFaultEndpoint(zk, brokerId), { kind: 'expire-session' })
+      const endpoint = await findFaultEndpoint(zk, systemClock, brokerId)
+      await postFault(endpoint, { kind: 'expire-session' })
     },
     ...(cluster.zookeeperPid > 0 ? { zookeeper: zooKeeperOf(cluster) } : {}),
   }

@@ -103,6 +103,23 @@ test('whoever runs the containers starts killed brokers, at once', async () => {
   assert.equal(clock.pendingTimers, 0)
 })
 
+test('a ZooKeeper that does not answer holds up no fault on a broker that is known', async () => {
+  await using endpoint = await faultServer({ status: 202, body: '{}' })
+  const clock = new FakeClock()
+  const zk = zkWith(new Map([[2, endpoint.port]]))
+  const target = new HttpTarget(zk, clock)
+  await target.open()
+  zk.get = () => new Promise(() => {})
+  const killed = target.signal(2, 'SIGKILL')
+  const unknown = target.signal(3, 'SIGKILL')
+  unknown.catch(() => {})
+  await clock.advanceAsync(2_000)
+  await killed
+  await assert.rejects(unknown, /ZooKeeper does not answer/)
+  assert.deepEqual(endpoint.got, ['POST /faults {"kind":"kill"}'])
+  void target.close()
+})
+
 test('what a broker says against it is the error', async () => {
   const body = '{"error":"samsa.faults.enable is false"}'
   await using endpoint = await faultServer({ status: 403, body })
