@@ -165,7 +165,8 @@ async function runRandom(
   if (verdict !== null) io.stdout(`\n${verdictTable(verdict)}`)
   io.stdout(recoveryText(recovery))
   if (verdict === null || !hasPassed(verdict) || recovery.lacking.length > 0) {
-    io.stdout(`Again with: samsa chaos --random --seed ${seed} --for ${forMs / 1000}s\n`)
+    const atOnce = brokersAtOnce === 1 ? '' : ` --brokers-at-once ${brokersAtOnce}`
+    io.stdout(`Again with: samsa chaos --random --seed ${seed} --for ${forMs / 1000}s${atOnce}\n`)
     throw new ExitError(1)
   }
   if (stopSignal.isStopped) throw new ExitError(130)

@@ -32,7 +32,7 @@ export interface LiveCluster {
   readonly verifier: VerifierSwitch
   /** For people: why the observer uses not the native client; null when it does. */
   readonly clientNote: string | null
-  /** Ends every fault first. */
+  /** Ends every fault first, but those that end without us. */
   close(): Promise<void>
 }
 
@@ -69,7 +69,9 @@ export async function openLiveCluster(options: LiveOptions): Promise<LiveCluster
     verifier,
     clientNote: client.kind === 'native' ? null : client.reason,
     async close() {
-      await engine.close()
+      // Brokers that hurt themselves also end it themselves; a pause is not waited for.
+      if (own === null) await engine.close()
+      else engine.abandon()
       verifier.abandon()
       await Promise.all([own?.close(), finder.close(), observer.stop()])
     },

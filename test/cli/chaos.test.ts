@@ -191,10 +191,18 @@ test('a run whose verdict is bad names its seed', async () => {
     let left = 1
     brokers.onProduce = () => (left-- > 0 ? 'hole' : 'append')
   })
-  const { stdout, exitCode } = await chaos(['--random', '--seed', '9', '--for', '30s'])
+  const twoAtOnce = ['--brokers-at-once', '2']
+  const { stdout, exitCode } = await chaos([
+    '--random',
+    '--seed',
+    '9',
+    '--for',
+    '30s',
+    ...twoAtOnce,
+  ])
   assert.equal(exitCode, 1)
   assert.match(stdout, /NOT GOOD: of \d+ acknowledged, 1 lost/)
-  assert.match(stdout, /Again with: samsa chaos --random --seed 9 --for 30s/)
+  assert.match(stdout, /Again with: samsa chaos --random --seed 9 --for 30s --brokers-at-once 2\n/)
 })
 
 test('a fault that is refused on the way does not end the run', async () => {
