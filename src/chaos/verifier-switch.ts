@@ -45,24 +45,23 @@ export class VerifierSwitch implements VerifierControl {
       return Promise.reject(new FaultError('conflict', why))
     }
     if (this.isRunning) return Promise.resolve()
-    this.#starting = this.#begin()
+    // Not in `begin`: what fails at once would be over before this is set.
+    this.#starting = this.#begin().finally(() => {
+      this.#starting = null
+    })
     return this.#starting
   }
 
   async stop(): Promise<Verdict | null> {
-    await this.#starting?.catch(() => {})
+    if (this.#starting !== null) await this.#starting.catch(() => {})
     this.#isStopping = true
     return (await this.#current?.stop()) ?? null
   }
 
   async #begin(): Promise<void> {
     const verifier = this.#make()
-    try {
-      await verifier.start()
-      this.#current = verifier
-      this.#isStopping = false
-    } finally {
-      this.#starting = null
-    }
+    await verifier.start()
+    this.#current = verifier
+    this.#isStopping = false
   }
 }
