@@ -56,12 +56,13 @@ class Photographer {
     return state
   }
 
-  /** Everybody is there, in sync, and a client has been writing for a while. */
+  /** Everybody is there, in sync and leads his own, and a client has been writing for a while. */
   async untilQuiet(forMs: number): Promise<ClusterState> {
     const isWell = ({ brokers, partitions, verdict }: ClusterState) =>
       brokers.every((broker) => broker.isRegistered) &&
       partitions.length >= 6 &&
       partitions.every(({ isr, replicas }) => isr.length === replicas.length) &&
+      partitions.every(({ leader, replicas }) => leader === replicas[0]) &&
       (verdict?.acked ?? 0) > 0
     await this.until('the cluster is well', isWell)
     await pause(forMs)
@@ -175,6 +176,8 @@ async function startCluster(directory: string): Promise<{ child: ChildProcess; u
       'up',
       ...['--port', `${base}`, '--zookeeper-port', `${base + 3}`, '--dashboard-port', `${page}`],
       ...['--data', directory, '--override', 'zookeeper.session.timeout.ms=6000'],
+      // So that soon each leads something again.
+      ...['--override', 'leader.imbalance.check.interval.seconds=10'],
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
