@@ -172,6 +172,29 @@ test('a bounded history keeps its newest events and the whole cluster, without h
   assert.deepEqual(visible(foldCluster(events)), visible(foldCluster(script.events)))
 })
 
+test('few events with much in them are folded like many', () => {
+  const store = new HistoryStore(1_000, 100_000)
+  const data = 'x'.repeat(10_000)
+  let largest = 0
+  const add = (path: string, text: string): void => {
+    const found = threeBrokers().events.find((event) => event.kind === 'znode')!
+    store.add({ ...found, path, data: text, before: null } as ClusterEvent)
+    const sizes = store.events.map((event) => (event.kind === 'znode' ? event.data!.length : 0))
+    largest = Math.max(
+      largest,
+      sizes.reduce((sum, size) => sum + size, 0),
+    )
+  }
+  for (let i = 0; i < 100; i++) add('/config/topics/a', `${i}${data}`)
+  assert.ok(largest <= 140_000, `${largest} characters`)
+  // What is there cannot be folded away; that is no reason to try with every event.
+  for (let i = 0; i < 40; i++) add(`/config/topics/${i}`, data)
+  const kept = store.firstKeptSeq
+  for (let i = 0; i < 10; i++) add('/config/topics/a', 'short')
+  assert.equal(store.firstKeptSeq, kept)
+  assert.equal(new Set(store.events.flatMap((each) => ('path' in each ? each.path : []))).size, 41)
+})
+
 test('an exported run comes back; a line that is no event is named', () => {
   const { events } = threeBrokers()
   const text = events.map((event) => `${JSON.stringify(event)}\n`).join('')

@@ -16,15 +16,23 @@ import type {
 } from './events.ts'
 
 export const DEFAULT_CAPACITY = 20_000
+/** Of znodes' data and log lines, all events together: few events can be much. */
+export const DEFAULT_CHARACTERS_MAX = 32_000_000
 
 export class HistoryStore {
   readonly #capacity: number
   #events: ClusterEvent[] = []
   #nextSeq = 0
   #firstKeptSeq = 0
+  #characters = 0
+  readonly #charactersMax: number
+  /** More than the maximum when that is what a fold cannot take away. */
+  #charactersLimit: number
 
-  constructor(capacity: number = DEFAULT_CAPACITY) {
+  constructor(capacity = DEFAULT_CAPACITY, charactersMax = DEFAULT_CHARACTERS_MAX) {
     this.#capacity = capacity
+    this.#charactersMax = charactersMax
+    this.#charactersLimit = charactersMax
   }
 
   /** Oldest first, numbered without holes. The array is another one after a fold. */
@@ -41,21 +49,35 @@ export class HistoryStore {
     // The union of events without numbers and a number is the union of events.
     const numbered = { ...event, seq: this.#nextSeq++ } as ClusterEvent
     this.#events.push(numbered)
-    const kept = numbered.seq + 1 - this.#firstKeptSeq
-    if (kept > this.#capacity) this.#fold()
+    this.#characters += charactersOf(numbered)
+    const isFull = this.#keptCount > this.#capacity
+    if (isFull || this.#characters > this.#charactersLimit) this.#fold()
     return numbered
   }
 
   /** Half of what is kept goes: a fold costs as much as all events, and must be rare. */
   #fold(): void {
-    const keptSeq = this.#nextSeq - Math.ceil(this.#capacity / 2)
+    const keptSeq = this.#nextSeq - Math.ceil(Math.min(this.#keptCount, this.#capacity) / 2)
     const at = keptSeq - (this.#events[0]?.seq ?? 0)
     const left = foldEvents(this.#events.slice(0, at))
     const first = keptSeq - left.length
     const renumbered = left.map((event, index) => ({ ...event, seq: first + index }))
     this.#events = [...renumbered, ...this.#events.slice(at)]
     this.#firstKeptSeq = keptSeq
+    this.#characters = this.#events.reduce((sum, event) => sum + charactersOf(event), 0)
+    const max = this.#charactersMax
+    this.#charactersLimit = Math.max(max, this.#characters + max / 2)
   }
+
+  get #keptCount(): number {
+    return this.#nextSeq - this.#firstKeptSeq
+  }
+}
+
+/** What was before is the same string as what the event before had. */
+function charactersOf(event: ClusterEvent): number {
+  if (event.kind === 'znode') return event.data?.length ?? 0
+  return event.kind === 'broker-log' ? event.message.length : 0
 }
 
 /** Fewer events, or as many, that lead to the same cluster. */
