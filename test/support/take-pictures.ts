@@ -146,7 +146,7 @@ async function takeAll(photographer: Photographer): Promise<void> {
   await photographer.untilPhase(2, 'epoch-bumped', 'brokers-told', 'first-write')
   await pause(4_000)
   await photographer.heal()
-  await photographer.untilPhase(2, 'isr-full')
+  await photographer.until('the failover is over', ({ failovers }) => failovers.at(-1)!.isOver)
   await photographer.take('failover', '.top', '#failovers', true)
   const again = await photographer.untilQuiet(40_000)
   await photographer.hurt('pause', again.controllerId!)
