@@ -85,9 +85,12 @@ export class ChaosClient {
       const why = cause instanceof Error ? cause.message || String(cause) : message
       throw new ChaosApiError(0, `no dashboard answers at ${this.#url}: ${why}`)
     }
-    const value = await response.json().catch(() => ({}))
+    const value = (await response.json().catch(() => null)) as unknown
+    if (typeof value !== 'object' || value === null) {
+      throw new ChaosApiError(0, `what answers at ${this.#url} is no dashboard (--url)`)
+    }
     if (response.ok) return value as T
-    const { error } = Object(value) as { error?: unknown }
+    const { error } = value as { error?: unknown }
     throw new ChaosApiError(
       response.status,
       typeof error === 'string' ? error : `status ${response.status}`,
