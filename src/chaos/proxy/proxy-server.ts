@@ -1,7 +1,7 @@
 /** Proxies with their HTTP API on a port, as Toxiproxy's server is. */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { isAskedByOurName } from '../../host/loopback.ts'
+import { isAskedByOurName, isLoopback } from '../../host/loopback.ts'
 import { answer } from './api.ts'
 import { ProxyCollection } from './proxy-collection.ts'
 import type { ProxyPorts } from './tcp-proxy.ts'
@@ -90,7 +90,8 @@ function refusalOf(request: http.IncomingMessage, host: string): string | null {
   // Toxiproxy's own check; some browsers let pages write what they like there.
   if (agent?.startsWith('Mozilla/')) return 'User agent not allowed'
   if (origin !== undefined) return 'Origin not allowed'
-  return isAskedByOurName(request, host) ? null : 'Host not allowed'
+  // Beyond this machine it has any name that its network gives it, as Toxiproxy has.
+  return !isLoopback(host) || isAskedByOurName(request, host) ? null : 'Host not allowed'
 }
 
 /** Null when it is too long. */
