@@ -18,6 +18,8 @@ export interface ClusterTarget {
    * how long a SIGSTOP will last, for who cannot send a SIGCONT to a stopped process.
    */
   signal(brokerId: number, signal: BrokerSignal, forMs?: number): Promise<void>
+  /** A stopped process goes on only when its time is over, whatever it is sent. */
+  readonly wakesOnlyByItself?: boolean
   /** Starts a broker that ended. Absent: something else restarts it (a container's restart policy). */
   readonly start?: (brokerId: number) => Promise<void>
   /** Ends a broker's ZooKeeper session as an expiry does. */

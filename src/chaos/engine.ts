@@ -119,10 +119,15 @@ export class ChaosEngine {
     return { id, kind, target, startedAtMs, endsAtMs, detail }
   }
 
-  /** Before its time. Rejects with a `FaultError` when there is no such fault. */
+  /** Before its time. Rejects with a `FaultError` when there is no such fault, or it cannot be. */
   async end(id: string): Promise<void> {
     const running = this.#running.get(id)
     if (running === undefined) throw new FaultError('unknown', `no fault ${id} is active`)
+    if (running.kind === 'pause' && this.#target.wakesOnlyByItself === true) {
+      const leftMs = Math.max(0, running.endsAtMs - this.#wall.now())
+      const when = `in ${Math.ceil(leftMs / 1000)} s`
+      throw new FaultError('impossible', `a broker that stopped itself wakes by itself, ${when}`)
+    }
     await this.#end(running)
   }
 

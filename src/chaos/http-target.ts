@@ -21,6 +21,7 @@ const DEFAULT_PAUSE_MS = 10_000
 
 export class HttpTarget implements ClusterTarget {
   readonly edges: readonly ProxiedEdge[]
+  readonly wakesOnlyByItself = true
   readonly missing: ReadonlyMap<FaultKind, string> = new Map()
   readonly #zk: Pick<ZkOperations, 'get' | 'children'>
   readonly #clock: Clock

@@ -103,6 +103,20 @@ test('whoever runs the containers starts killed brokers, at once', async () => {
   assert.equal(clock.pendingTimers, 0)
 })
 
+test('a pause cannot be ended before its time, and that is said at once', async () => {
+  await using endpoint = await faultServer({ status: 202, body: '{}' })
+  const clock = new FakeClock()
+  const target = new HttpTarget(zkWith(new Map([[2, endpoint.port]])), clock)
+  await target.open()
+  const engine = new ChaosEngine(target, clock)
+  const { id } = await engine.start({ kind: 'pause', target: 2, forMs: 30_000 })
+  await clock.advanceAsync(10_500)
+  await assert.rejects(engine.end(id), /wakes by itself, in 20 s$/)
+  await clock.advanceAsync(20_000)
+  assert.deepEqual(engine.active, [])
+  await target.close()
+})
+
 test('a ZooKeeper that does not answer holds up no fault on a broker that is known', async () => {
   await using endpoint = await faultServer({ status: 202, body: '{}' })
   const clock = new FakeClock()
