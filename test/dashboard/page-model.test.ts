@@ -6,6 +6,7 @@ import type { ClusterEvent, ZnodeEvent } from '../../src/dashboard/history/event
 import { EventStore } from '../../src/dashboard/public/event-store.ts'
 import { diffOf, isAbout, lineOf, wordsOf } from '../../src/dashboard/public/event-words.ts'
 import { FeedFilter, type FeedQuery } from '../../src/dashboard/public/feed-filter.ts'
+import { recordTime } from '../../src/dashboard/public/format.ts'
 import { spanAt } from '../../src/dashboard/public/lane-spans.ts'
 import { cellOf } from '../../src/dashboard/public/partition-cell.ts'
 import { Playback } from '../../src/dashboard/public/playback.ts'
@@ -197,4 +198,10 @@ test('the sign of a replica tells without colours what it is', () => {
   assert.equal(cellOf(state, 1, false).sign, '✕L4')
   assert.equal(cellOf(state, 2, false).sign, '✕')
   assert.equal(cellOf(state, 9, true).sign, '')
+})
+
+test('a record whose timestamp is no time can be shown like any other', () => {
+  assert.match(recordTime(1_795_250_000_123).long, /^2026-11-21T.*\.123Z$/)
+  assert.deepEqual(recordTime(1.7e18), { short: `${1.7e18}`, long: `${1.7e18} ms: not a time` })
+  assert.equal(recordTime(-1).short, '–')
 })

@@ -16,6 +16,16 @@ export function dayTime(atMs: number): string {
   return `${day} ${clockTime(atMs)}`
 }
 
+/** What a producer wrote may be no time at all: nanoseconds where milliseconds belong, or none. */
+export function recordTime(timestampMs: number): { readonly short: string; readonly long: string } {
+  const time = new Date(timestampMs)
+  if (timestampMs < 0) return { short: '–', long: 'without a timestamp' }
+  if (Number.isNaN(time.getTime())) {
+    return { short: String(timestampMs), long: `${timestampMs} ms: not a time` }
+  }
+  return { short: clockTime(timestampMs), long: time.toISOString() }
+}
+
 /** `0.4 ms`, `38 ms`, `6.08 s`, `2 min 5 s`. */
 export function duration(ms: number): string {
   if (ms < 9.95) return `${ms.toFixed(1)} ms`

@@ -1,6 +1,6 @@
 /** A partition's messages, a page at a time. */
 import { byId, find, h, setAttributes, setShown, setText } from './dom.ts'
-import { clockTime, count } from './format.ts'
+import { count, recordTime } from './format.ts'
 import type { ServerApi } from './server-api.ts'
 import type { Shown, View } from './shown.ts'
 
@@ -37,6 +37,8 @@ export class RecordsView implements View {
   readonly #read = find(document, '#records-form [type="submit"]', HTMLButtonElement)
   #topics = ''
   #page: RecordPage | null = null
+  /** Why there is no page, until the next try. */
+  #problem: string | null = null
   #isRecorded = false
   #followed: string | null = null
 
@@ -72,11 +74,12 @@ export class RecordsView implements View {
     if (isRecorded !== this.#isRecorded) {
       this.#isRecorded = isRecorded
       this.#page = null
+      this.#problem = null
       setShown(byId('records-table'), false)
     }
     if (isRecorded) this.#note('A recorded run has no messages: they are in the cluster.')
     else if (this.#page === null) {
-      this.#note("Reads straight from the partition's leader; commits nothing.")
+      this.#note(this.#problem ?? "Reads straight from the partition's leader; commits nothing.")
     }
     this.#follow(selection.partition)
   }
@@ -104,7 +107,12 @@ export class RecordsView implements View {
     try {
       this.#show((await this.#api.get(`/api/records?${query}`)) as RecordPage)
     } catch (error) {
-      this.#note((error as Error).message)
+      this.#problem = (error as Error).message
+      this.#page = null
+      this.#older.disabled = true
+      this.#newer.disabled = true
+      setShown(byId('records-table'), false)
+      this.#note(this.#problem)
     } finally {
       this.#read.disabled = false
     }
@@ -112,8 +120,10 @@ export class RecordsView implements View {
 
   #show(page: RecordPage): void {
     this.#page = page
+    this.#problem = null
     const rows = page.records.map(({ offset, timestampMs, key, value, headers }) => {
-      const time = h('td', { title: new Date(timestampMs).toISOString() }, clockTime(timestampMs))
+      const { short, long } = recordTime(timestampMs)
+      const time = h('td', { title: long }, short)
       const shown = h('td', {}, bytesOf(value))
       for (const [name, bytes] of headers) {
         shown.append(h('div', { class: 'dim' }, `${name}: `, bytesOf(bytes)))
