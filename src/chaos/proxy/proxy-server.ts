@@ -90,7 +90,7 @@ function refusalOf(request: http.IncomingMessage, host: string): string | null {
   // Toxiproxy's own check; some browsers let pages write what they like there.
   if (agent?.startsWith('Mozilla/')) return 'User agent not allowed'
   if (origin !== undefined) return 'Origin not allowed'
-  // Beyond this machine it has any name that its network gives it, as Toxiproxy has.
+  // Beyond this machine it goes by whatever name its network gives it, as Toxiproxy does.
   return !isLoopback(host) || isAskedByOurName(request, host) ? null : 'Host not allowed'
 }
 
