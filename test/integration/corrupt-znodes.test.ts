@@ -72,9 +72,11 @@ async function remove(path: string): Promise<void> {
 }
 
 const produce = () =>
-  new PartitionClient(client).produce(TOPIC, 0, [buildBatch([{ value: 'v', timestamp: 0 }])], {
-    timeoutMs: 5_000,
-  })
+  client.retry('produce', () =>
+    new PartitionClient(client).produce(TOPIC, 0, [buildBatch([{ value: 'v', timestamp: 0 }])], {
+      timeoutMs: 5_000,
+    }),
+  )
 
 /** Records are taken, topics are made, all brokers run. */
 async function isWell(what: string): Promise<void> {

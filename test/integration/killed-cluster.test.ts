@@ -19,7 +19,9 @@ test('brokers that all were killed end their old sessions, and have what was ack
   })
   const client = new PartitionClient(cluster.client)
   const batch = buildBatch([{ value: 'kept', timestamp: 1 }])
-  const { baseOffset } = await client.produce(TOPIC, 0, [batch])
+  const { baseOffset } = await cluster.client.retry('produce', () =>
+    client.produce(TOPIC, 0, [batch]),
+  )
   await Promise.all(cluster.brokers.map((broker) => broker.kill()))
   await Promise.all(cluster.brokers.map((broker) => broker.start()))
   await cluster.ready()
@@ -27,6 +29,8 @@ test('brokers that all were killed end their old sessions, and have what was ack
     const log = fs.readFileSync(path.join(cluster.dataDir, 'logs', `broker-${id}.log`), 'utf8')
     assert.match(log, /Ended session 0x[\da-f]+ of an earlier life of this broker/, `broker ${id}`)
   }
-  const { highWatermark } = await client.fetch(TOPIC, 0, baseOffset)
+  const { highWatermark } = await cluster.client.retry('fetch', () =>
+    client.fetch(TOPIC, 0, baseOffset),
+  )
   assert.equal(highWatermark, baseOffset + 1)
 })
