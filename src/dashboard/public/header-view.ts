@@ -1,7 +1,7 @@
 /** The cluster in one line, and how the page hears of it. */
 import type { ConnectionState } from './connection.ts'
 import { byId, setAttribute, setClass, setText } from './dom.ts'
-import { count } from './format.ts'
+import { count, plural } from './format.ts'
 import { spanAt } from './lane-spans.ts'
 import { epochClass } from './palette.ts'
 import type { Shown, View } from './shown.ts'
@@ -28,7 +28,7 @@ export class HeaderView implements View {
     const partitions = cluster.partitions.length
     setText(
       byId('fact-partitions'),
-      `${count(partitions)} in ${count(cluster.topics.length)} topics`,
+      `${count(partitions)} in ${plural(cluster.topics.length, 'topic')}`,
     )
     showProblem('fact-offline', cluster.offline)
     showProblem('fact-under-min', cluster.underMinIsr)
