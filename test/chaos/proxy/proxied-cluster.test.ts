@@ -18,7 +18,9 @@ import { systemClock } from '../../../src/host/clock.ts'
 import { systemDisk } from '../../../src/host/disk.ts'
 import { systemRandom } from '../../../src/host/random.ts'
 import { systemTransport } from '../../../src/host/tcp.ts'
+import { ZkJsClient } from '../../../src/host/zk-js.ts'
 import { buildBatch } from '../../../src/records/builder.ts'
+import { decodePartitionState, partitionStatePath } from '../../../src/zk/znodes.ts'
 import { startZkServer, type ZkServer } from '../../../src/zkserver/server.ts'
 import { SilentLoggers } from '../../support/silent-loggers.ts'
 import { until } from '../../support/until.ts'
@@ -33,6 +35,7 @@ let zookeeper: ZkServer
 let proxies: ProxyServer
 let edges: ClusterEdges
 let client: ClusterClient
+let zk: ZkJsClient
 
 before(async () => {
   const loggers = new SilentLoggers()
@@ -62,6 +65,15 @@ before(async () => {
     brokers: { portOf: publicPort, innerPortsOf: (id) => [ports[id + 2]!, ports[id + 5]!] },
   })
   for (const id of IDS) startBroker(id)
+  zk = new ZkJsClient(
+    {
+      transport: systemTransport,
+      clock: systemClock,
+      random: systemRandom,
+      logger: loggers.get('zk'),
+    },
+    { connect: `${HOST}:${zookeeper.port}`, sessionTimeoutMs: 20_000 },
+  )
   const addresses = IDS.map((id) => `${HOST}:${publicPort(id)}`)
   const deadlineMs = systemClock.monotonicMs() + 20_000
   await Promise.all([...children.values()].map(({ ready }) => ready))
@@ -76,6 +88,7 @@ before(async () => {
 
 after(async () => {
   await client?.close()
+  await zk?.close()
   await Promise.all([...children.values()].map((child) => child.stop(0)))
   await proxies?.close()
   await zookeeper?.close()
@@ -123,9 +136,10 @@ function startBroker(id: number): void {
   children.set(id, new ServerChild({ name: `broker-${id}`, args, logFile: logFile(id) }))
 }
 
+/** As ZooKeeper has it: a broker that is cut off from there goes on telling what it knew. */
 async function inSync(): Promise<readonly number[]> {
-  const { topics } = await client.metadata([TOPIC])
-  return topics[0]?.partitions[0]?.isrNodes ?? []
+  const state = decodePartitionState((await zk.get(partitionStatePath(TOPIC, 0))).data)
+  return state.kind === 'ok' ? state.value.isr : []
 }
 
 async function controller(): Promise<number> {
@@ -168,7 +182,6 @@ test('a controller that is killed is proven dead past its proxies', async () => 
 })
 
 test('a broker that is cut off leaves the ISR and comes back when it heals', async () => {
-  // Clients of one that hears nothing from the controller would be told what is no longer so.
   for (const kinds of [['zookeeper'], ['peer', 'client']]) {
     const leader = await new PartitionClient(client).leaderOf(TOPIC, 0)
     const reigning = await controller()
