@@ -65,7 +65,7 @@ async function install() {
 
 /** Fills the cache of compiled code, so that the first start is as quick as any other. */
 function compile() {
-  for (const command of ['broker', 'zookeeper', 'up', 'topics']) {
+  for (const command of ['broker', 'zookeeper', 'up', 'dashboard', 'proxy', 'topics']) {
     spawnSync(ownNode, [path.join(root, 'src', 'main.ts'), command, '--help'], { cwd: root })
   }
 }
