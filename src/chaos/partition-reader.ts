@@ -5,11 +5,12 @@
  */
 import type { Clock } from '../base/ports.ts'
 import { KafkaError } from '../client/kafka-error.ts'
-import { type FetchResult, OffsetSpec, type PartitionClient } from '../client/partition-client.ts'
+import { type FetchResult, type ListedOffset, OffsetSpec } from '../client/partition-client.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { isControl, readLastOffset } from '../records/batch-header.ts'
 import { forEachBatch } from '../records/batches.ts'
 import { readRecords } from '../records/reader.ts'
+import type { LeaderLink } from './leader-link.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
 import { ReadDigest, vanishedBetween } from './read-digest.ts'
 import { StopSignal } from './stop-signal.ts'
@@ -32,7 +33,7 @@ const SETTLE_MS = 10_000
 const SECOND_READING_MAX = 5_000_000
 
 export class PartitionReader {
-  readonly #client: PartitionClient
+  readonly #link: LeaderLink
   readonly #clock: Clock
   readonly #ledger: PartitionLedger
   readonly #options: ReaderOptions
@@ -43,13 +44,8 @@ export class PartitionReader {
   #atEndSinceMs: number | null = null
   #running: Promise<boolean> | null = null
 
-  constructor(
-    client: PartitionClient,
-    clock: Clock,
-    ledger: PartitionLedger,
-    options: ReaderOptions,
-  ) {
-    this.#client = client
+  constructor(link: LeaderLink, clock: Clock, ledger: PartitionLedger, options: ReaderOptions) {
+    this.#link = link
     this.#clock = clock
     this.#ledger = ledger
     this.#options = options
@@ -87,9 +83,7 @@ export class PartitionReader {
     while (!this.#stop.isStopped) {
       const wasFinishing = this.#isFinishing
       try {
-        const { topic, partition } = this.#options
-        const position = this.#ledger.position
-        const fetched = await this.#client.fetch(topic, partition, position, FETCH)
+        const fetched = await this.#fetch(this.#ledger.position)
         this.#enter(fetched)
         if (wasFinishing && this.#isAtEnd(fetched.highWatermark)) return true
         if (endOf(fetched.records) === 0) await this.#stop.sleep(EMPTY_PAUSE_MS)
@@ -98,6 +92,16 @@ export class PartitionReader {
       }
     }
     return false
+  }
+
+  #fetch(position: number): Promise<FetchResult> {
+    const { topic, partition } = this.#options
+    return this.#link.call((client) => client.fetch(topic, partition, position, FETCH))
+  }
+
+  #listOffset(which: number): Promise<ListedOffset> {
+    const { topic, partition } = this.#options
+    return this.#link.call((client) => client.listOffset(topic, partition, which))
   }
 
   #enter({ records }: FetchResult): void {
@@ -121,15 +125,14 @@ export class PartitionReader {
   }
 
   async #recover(error: unknown): Promise<void> {
-    const { topic, partition } = this.#options
     if (!isOutOfRange(error)) {
       await this.#stop.sleep(RETRY_MS)
       return
     }
     try {
-      const latest = await this.#client.listOffset(topic, partition, OffsetSpec.LATEST)
+      const latest = await this.#listOffset(OffsetSpec.LATEST)
       if (latest.offset < this.#ledger.position) this.#ledger.wentBack(latest.offset)
-      const earliest = await this.#client.listOffset(topic, partition, OffsetSpec.EARLIEST)
+      const earliest = await this.#listOffset(OffsetSpec.EARLIEST)
       this.#ledger.passed(earliest.offset)
     } catch {
       // Nobody knows at the moment; the next fetch says so too.
@@ -163,20 +166,19 @@ export class PartitionReader {
     position: number,
     visit: (offset: number, value: string) => void,
   ): Promise<number | 'ended' | 'deleted'> {
-    const { topic, partition } = this.#options
     try {
-      const { records, highWatermark } = await this.#client.fetch(topic, partition, position, FETCH)
+      const { records, highWatermark } = await this.#fetch(position)
       forEachRecord(records, position, visit)
       if (endOf(records) > position) return endOf(records)
       if (position < highWatermark) return position
-      const { offset } = await this.#client.listOffset(topic, partition, OffsetSpec.LATEST)
+      const { offset } = await this.#listOffset(OffsetSpec.LATEST)
       return offset <= position ? 'ended' : position
     } catch (error) {
       await this.#stop.sleep(RETRY_MS)
       if (!isOutOfRange(error)) return position
     }
     try {
-      const { offset } = await this.#client.listOffset(topic, partition, OffsetSpec.EARLIEST)
+      const { offset } = await this.#listOffset(OffsetSpec.EARLIEST)
       return offset > position ? 'deleted' : 'ended'
     } catch {
       return position

@@ -3,10 +3,9 @@
  * failed is never tried again, so whatever is in the log twice was put there by the cluster.
  */
 import type { Clock } from '../base/ports.ts'
-import type { PartitionClient, ProduceResult } from '../client/partition-client.ts'
 import { buildBatch } from '../records/builder.ts'
 import { GapMeter } from './gap-meter.ts'
-import type { LeaderScout } from './leader-scout.ts'
+import type { LeaderLink } from './leader-link.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
 import { StopSignal } from './stop-signal.ts'
 
@@ -17,7 +16,6 @@ export interface WriterOptions {
   readonly intervalMs: number
   /** How long a leader may wait for its followers. */
   readonly timeoutMs: number
-  readonly scout: LeaderScout
   readonly toValue: (number: number) => string
   /** After an acknowledgement; `wasFailing` when the value before it failed. */
   readonly onAck: (wasFailing: boolean) => void
@@ -29,7 +27,7 @@ const RETRY_MS = 10
 const UNCHECKED_MAX = 100_000
 
 export class PartitionWriter {
-  readonly #client: PartitionClient
+  readonly #link: LeaderLink
   readonly #clock: Clock
   readonly #ledger: PartitionLedger
   readonly #options: WriterOptions
@@ -40,13 +38,8 @@ export class PartitionWriter {
   #lastError: unknown = null
   #running: Promise<void> | null = null
 
-  constructor(
-    client: PartitionClient,
-    clock: Clock,
-    ledger: PartitionLedger,
-    options: WriterOptions,
-  ) {
-    this.#client = client
+  constructor(link: LeaderLink, clock: Clock, ledger: PartitionLedger, options: WriterOptions) {
+    this.#link = link
     this.#clock = clock
     this.#ledger = ledger
     this.#options = options
@@ -84,11 +77,13 @@ export class PartitionWriter {
   }
 
   async #writeOne(): Promise<void> {
-    const { toValue, onAck } = this.#options
+    const { topic, partition, timeoutMs, toValue, onAck } = this.#options
     const value = toValue(this.#ledger.send())
     const batch = buildBatch([{ value, timestamp: Math.floor(this.#clock.wallMs()) }])
     try {
-      const { baseOffset } = await this.#produce(batch)
+      const { baseOffset } = await this.#link.call((client) =>
+        client.produce(topic, partition, [batch], { timeoutMs }),
+      )
       this.#ledger.ack(baseOffset)
     } catch (error) {
       this.#ledger.fail()
@@ -102,23 +97,5 @@ export class PartitionWriter {
     this.#lastAckAtMs = this.#clock.wallMs()
     this.gaps.ack(this.#clock.monotonicMs())
     onAck(wasFailing)
-  }
-
-  /** An answer of a leader that is none any more is not waited for. */
-  async #produce(batch: Buffer): Promise<ProduceResult> {
-    const { topic, partition, timeoutMs, scout } = this.#options
-    const leader = await this.#client.leaderOf(topic, partition)
-    const move = scout.whenMoved(partition, leader)
-    const written = this.#client.produce(topic, partition, [batch], { timeoutMs })
-    written.catch(() => {})
-    try {
-      const moved = move.leader.then((next) => {
-        this.#client.learn(topic, partition, next)
-        throw new Error(`leader ${leader} did not answer, and ${next} leads now`)
-      })
-      return await Promise.race([written, moved])
-    } finally {
-      move.cancel()
-    }
   }
 }

@@ -9,6 +9,7 @@ import type { ClusterClient } from '../client/cluster-client.ts'
 import { OffsetSpec, PartitionClient } from '../client/partition-client.ts'
 import type { UnnumberedEvent } from '../dashboard/history/events.ts'
 import { GapMeter } from './gap-meter.ts'
+import { LeaderLink } from './leader-link.ts'
 import { LeaderScout } from './leader-scout.ts'
 import { type LedgerCounts, PartitionLedger } from './partition-ledger.ts'
 import { PartitionReader } from './partition-reader.ts'
@@ -122,10 +123,10 @@ export class Verifier {
       const starts = await Promise.all(
         partitions.map((each) => offsets.listOffset(this.#topic, each, OffsetSpec.LATEST)),
       )
-      this.#allGaps = new GapMeter(clock.monotonicMs())
       const scout = new LeaderScout(open(), clock, this.#topic)
       this.#scout = scout
       await scout.start()
+      this.#allGaps = new GapMeter(clock.monotonicMs())
       this.#lanes = partitions.map((each) =>
         this.#makeLane({ run, scout, count }, each, starts[each]!.offset),
       )
@@ -197,16 +198,18 @@ export class Verifier {
     const clients = [open(), open()]
     const ledger = new PartitionLedger(startOffset)
     const rate = this.#options.ratePerSecond ?? DEFAULT_RATE_PER_PARTITION * count
-    const writer = new PartitionWriter(new PartitionClient(clients[0]!), clock, ledger, {
+    const [forWriter, forReader] = clients.map(
+      (client) => new LeaderLink(client, scout, { topic: this.#topic, partition }),
+    )
+    const writer = new PartitionWriter(forWriter!, clock, ledger, {
       topic: this.#topic,
       partition,
       intervalMs: (1_000 * count) / rate,
-      scout,
       timeoutMs: this.#options.produceTimeoutMs ?? DEFAULT_PRODUCE_TIMEOUT_MS,
       toValue: (number) => `${run}-${partition}-${number}`,
       onAck: (wasFailing) => this.#onAck(wasFailing),
     })
-    const reader = new PartitionReader(new PartitionClient(clients[1]!), clock, ledger, {
+    const reader = new PartitionReader(forReader!, clock, ledger, {
       topic: this.#topic,
       partition,
       startOffset,

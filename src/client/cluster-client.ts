@@ -61,6 +61,11 @@ export class ClusterClient {
     return this.#brokers
   }
 
+  /** Brokers known from elsewhere, in place of those that the last metadata showed. */
+  learnBrokers(brokers: readonly BrokerNode[]): void {
+    this.#brokers = brokers
+  }
+
   get clock(): Clock {
     return this.#clock
   }

@@ -114,6 +114,47 @@ test('a leader that hangs is left as soon as another one leads', async () => {
   assert.equal(ofOne!.failed, 1)
 })
 
+test('an election long after a leader hung is noticed at once, whichever broker it was', async () => {
+  for (const hung of [1, 2, 3]) {
+    // Before, between and after the timeouts of requests to the one that hangs.
+    for (const afterMs of [3_900, 6_000, 7_500, 11_000]) {
+      const { clock, brokers, verifier, during } = setUp()
+      await during(verifier.start())
+      await clock.advanceAsync(1_000)
+      brokers.paused.add(hung)
+      await clock.advanceAsync(afterMs)
+      brokers.moveLeaders(hung)
+      await clock.advanceAsync(9_000)
+      brokers.paused.clear()
+      const verdict = await during(verifier.stop())
+      assert.ok(isGood(verdict))
+      for (const { partition, longestGapMs } of verdict.partitions) {
+        const isHeld = partition === hung - 1
+        const [min, max] = isHeld ? [afterMs, afterMs + 100] : [0, 50]
+        const what = `broker ${hung}, ${afterMs} ms, partition ${partition}: ${longestGapMs} ms`
+        assert.ok(longestGapMs >= min && longestGapMs < max, what)
+      }
+    }
+  }
+})
+
+test('of two brokers that hang neither hides what the third tells', async () => {
+  const { clock, brokers, verifier, during } = setUp({ partitions: 5 }, [1, 2, 3, 4, 5])
+  await during(verifier.start())
+  await clock.advanceAsync(1_000)
+  for (const id of [1, 2]) brokers.paused.add(id)
+  await clock.advanceAsync(6_000)
+  for (const id of [1, 2]) brokers.moveLeaders(id)
+  await clock.advanceAsync(5_000)
+  brokers.paused.clear()
+  const verdict = await during(verifier.stop())
+  assert.ok(isGood(verdict))
+  assert.ok(
+    verdict.longestGapMs >= 6_000 && verdict.longestGapMs < 6_100,
+    `${verdict.longestGapMs}`,
+  )
+})
+
 test('a cluster that is away for minutes comes back to a clean verdict', async () => {
   const { clock, brokers, verifier, during } = setUp()
   await during(verifier.start())

@@ -23,6 +23,7 @@ const REQUEST_TIMEOUT_MS = 4_000
 /** One partition: an entry per offset, each a batch of one record; null is a hole. */
 export interface FakePartition {
   leader: number
+  leaderEpoch: number
   readonly log: (Buffer | null)[]
 }
 
@@ -32,6 +33,8 @@ export class LogBrokers {
   readonly down = new Set<number>()
   /** Brokers that take requests and never answer. */
   readonly paused = new Set<number>()
+  /** Brokers that no longer hear of changes, and what they tell. */
+  readonly #outdated = new Map<number, Map<string, FakePartition[]>>()
   /** Decides what becomes of a produce; default `append`. */
   onProduce: (partition: FakePartition, batch: Buffer) => ProduceOutcome = () => 'append'
   readonly #clock: Clock
@@ -49,6 +52,7 @@ export class LogBrokers {
   addTopic(name: string, partitions: number): FakePartition[] {
     const made = Array.from({ length: partitions }, (_, at) => ({
       leader: this.#ids[at % this.#ids.length]!,
+      leaderEpoch: 0,
       log: [],
     }))
     this.topics.set(name, made)
@@ -66,12 +70,24 @@ export class LogBrokers {
     this.down.delete(brokerId)
   }
 
-  /** Lets the first living broker lead what `brokerId` leads. */
+  /** Lets the first broker that is well lead what `brokerId` leads. */
   moveLeaders(brokerId: number): void {
-    const next = this.#ids.find((id) => !this.down.has(id) && id !== brokerId) ?? -1
-    for (const partitions of this.topics.values()) {
-      for (const each of partitions) if (each.leader === brokerId) each.leader = next
+    const isAway = (id: number) => id === brokerId || this.down.has(id) || this.paused.has(id)
+    const next = this.#ids.find((id) => !isAway(id)) ?? -1
+    for (const each of [...this.topics.values()].flat()) {
+      if (each.leader !== brokerId) continue
+      each.leader = next
+      each.leaderEpoch += 1
     }
+  }
+
+  /** From now on it tells of leaders as they are at this moment. */
+  outdate(brokerId: number): void {
+    const copies = [...this.topics].map(([name, all]): [string, FakePartition[]] => [
+      name,
+      all.map((each) => ({ ...each })),
+    ])
+    this.#outdated.set(brokerId, new Map(copies))
   }
 
   readonly connect = async ({ host }: BrokerAddress): Promise<BrokerChannel> => {
@@ -129,7 +145,7 @@ export class LogBrokers {
         return { errorCode: 0, apiKeys }
       }
       case 'Metadata':
-        return this.#metadata(request as RequestOf<typeof metadata>)
+        return this.#metadata(brokerId, request as RequestOf<typeof metadata>)
       case 'CreateTopics':
         return this.#createTopics(request as RequestOf<typeof createTopics>)
       case 'ListOffsets':
@@ -143,20 +159,25 @@ export class LogBrokers {
     }
   }
 
-  #metadata({ topics }: RequestOf<typeof metadata>): ResponseInput<typeof metadata> {
+  #metadata(
+    brokerId: number,
+    { topics }: RequestOf<typeof metadata>,
+  ): ResponseInput<typeof metadata> {
+    const known = this.#outdated.get(brokerId) ?? this.topics
     const alive = this.#ids.filter((id) => !this.down.has(id))
     return {
       brokers: alive.map((nodeId) => ({ nodeId, host: `b${nodeId}`, port: 9000 + nodeId })),
       controllerId: alive[0] ?? -1,
       topics: (topics ?? []).map(({ name }) => {
-        const found = this.topics.get(name!)
+        const found = known.get(name!)
         if (found === undefined) {
           return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name, partitions: [] }
         }
-        const partitions = found.map(({ leader }, partitionIndex) => ({
+        const partitions = found.map(({ leader, leaderEpoch }, partitionIndex) => ({
           errorCode: leader < 0 ? ErrorCode.LEADER_NOT_AVAILABLE : 0,
           partitionIndex,
           leaderId: leader,
+          leaderEpoch,
           replicaNodes: [...this.#ids],
           isrNodes: alive,
         }))
