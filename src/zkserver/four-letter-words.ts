@@ -17,7 +17,7 @@ export interface ServerView {
 }
 
 /** Clients parse the number before the dash. */
-const VERSION = '3.8.4-samsa, built on 2024-02-12 22:16 UTC'
+const VERSION = '3.9.5-samsa, built on 2026-02-11 20:18 UTC'
 
 /** Known to the real server, but not offered here. */
 const REFUSED = new Set([
@@ -118,7 +118,6 @@ const OPERATION_NAMES: ReadonlyMap<number, string> = new Map([
   [OpCode.SYNC, 'SYNC'],
   [OpCode.MULTI, 'MULT'],
   [OpCode.MULTI_READ, 'MLTR'],
-  [OpCode.CHECK, 'CHEC'],
   [OpCode.SET_WATCHES, 'SETW'],
   [OpCode.SET_WATCHES2, 'STW2'],
   [OpCode.ADD_WATCH, 'ADDW'],

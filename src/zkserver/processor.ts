@@ -4,6 +4,7 @@
  * once; whoever embeds this must not let an outcome leave before its change is durable.
  */
 
+import { isAllowed } from './acl.ts'
 import { DataTree } from './data-tree.ts'
 import { Draft, decideChange, decideMulti, type Requester } from './decide.ts'
 import { ErrorCode, RequestError } from './error-codes.ts'
@@ -22,7 +23,7 @@ import type {
 import { passwordOf, type Session, Sessions } from './sessions.ts'
 import type { Change, NodeChange, Txn } from './txn.ts'
 import { type EventType, WatchTable } from './watches.ts'
-import type { Identity, Stat } from './znode.ts'
+import { type Acl, type Identity, OPEN_ACL, Permission, type Stat } from './znode.ts'
 import { parentOf } from './znode-path.ts'
 
 /** One connection. The processor sets `sessionId` when it connects; watches belong to it. */
@@ -277,21 +278,23 @@ export class Processor<C extends Client = Client> {
     switch (change.kind) {
       case 'create': {
         const stat = this.tree.create(change, zxid, timeMs)
-        this.#notify(this.dataWatches.trigger(path, 'created'), 'created', path)
+        this.#notify(this.dataWatches.trigger(path, 'created'), 'created', path, change.acl)
         this.#notifyParent(path)
         return { path, stat }
       }
       case 'delete': {
+        const acl = this.#aclOf(path)
         this.tree.delete(path, zxid)
         const told = this.dataWatches.trigger(path, 'deleted')
-        this.#notify(told, 'deleted', path)
-        this.#notify(this.childWatches.trigger(path, 'deleted', told), 'deleted', path)
+        this.#notify(told, 'deleted', path, acl)
+        this.#notify(this.childWatches.trigger(path, 'deleted', told), 'deleted', path, acl)
         this.#notifyParent(path)
         return { path, stat: null }
       }
       case 'set-data': {
         const stat = this.tree.setData(path, change.data, zxid, timeMs)
-        this.#notify(this.dataWatches.trigger(path, 'changed'), 'changed', path)
+        const told = this.dataWatches.trigger(path, 'changed')
+        this.#notify(told, 'changed', path, this.#aclOf(path))
         return { path, stat }
       }
       case 'set-acl':
@@ -303,11 +306,20 @@ export class Processor<C extends Client = Client> {
 
   #notifyParent(path: string): void {
     const parent = parentOf(path)
-    this.#notify(this.childWatches.trigger(parent, 'children'), 'children', parent)
+    const told = this.childWatches.trigger(parent, 'children')
+    this.#notify(told, 'children', parent, this.#aclOf(parent))
   }
 
-  #notify(clients: Iterable<C>, type: EventType, path: string): void {
-    for (const client of clients) this.#notifications.push({ client, type, path })
+  /** Who may not read the node does not hear of it, and has lost the watch all the same. */
+  #notify(clients: Iterable<C>, type: EventType, path: string, acl: readonly Acl[]): void {
+    for (const client of clients) {
+      const mayRead = isAllowed(acl, Permission.READ, client.identities)
+      if (mayRead) this.#notifications.push({ client, type, path })
+    }
+  }
+
+  #aclOf(path: string): readonly Acl[] {
+    return this.tree.get(path)?.acl ?? OPEN_ACL
   }
 
   #takeNotifications(): Notification<C>[] {

@@ -3,8 +3,15 @@
 import { checkAllowed, identityOf, isAllowed, maskDigests } from './acl.ts'
 import type { DataTree } from './data-tree.ts'
 import { ErrorCode, RequestError } from './error-codes.ts'
-import type { OpResult, ReadOp, ReadRequest, ReplyBody, SetWatchesRequest } from './requests.ts'
-import type { EventType, WatchTable } from './watches.ts'
+import type {
+  OpResult,
+  ReadOp,
+  ReadRequest,
+  ReplyBody,
+  SetWatchesRequest,
+  WatcherType,
+} from './requests.ts'
+import type { EventType, WatchMode, WatchTable } from './watches.ts'
 import { type Identity, Permission, statOf, type Znode } from './znode.ts'
 
 export interface ReadClient {
@@ -21,6 +28,15 @@ export interface ReadOutcome<C> {
     readonly path: string
   }[]
   readonly closes: boolean
+}
+
+/** What is meant by it; null: whatever there is. */
+const WATCH_MODES: Record<WatcherType, WatchMode | null> = {
+  children: 'one-shot',
+  data: 'one-shot',
+  any: null,
+  persistent: 'persistent',
+  'persistent-recursive': 'persistent-recursive',
 }
 
 type WatchesRequest = Extract<ReadRequest, { kind: 'check-watches' | 'remove-watches' }>
@@ -75,8 +91,7 @@ export class Reader<C extends ReadClient> {
       case 'auth':
         return this.#authenticate(client, request.scheme, request.auth)
       case 'add-watch':
-        this.#dataWatches.add(request.path, client, request.mode)
-        this.#childWatches.add(request.path, client, request.mode)
+        this.#addPersistent(client, request.path, request.mode)
         return { kind: 'error', code: ErrorCode.OK }
       case 'check-watches':
       case 'remove-watches':
@@ -142,10 +157,17 @@ export class Reader<C extends ReadClient> {
       ...(type === 'data' ? [] : [this.#childWatches]),
       ...(type === 'children' ? [] : [this.#dataWatches]),
     ]
-    const found = tables.filter((table) => table.has(path, client))
+    const mode = WATCH_MODES[type]
+    const found = tables.filter((table) => table.has(path, client, mode))
     if (found.length === 0) throw new RequestError(ErrorCode.NO_WATCHER, `no watch on ${path}`)
-    if (kind === 'remove-watches') for (const table of found) table.remove(path, client)
+    if (kind === 'remove-watches') for (const table of found) table.remove(path, client, mode)
     return { kind: 'none' }
+  }
+
+  /** Recursive ones hear of no child lists. */
+  #addPersistent(client: C, path: string, mode: WatchMode): void {
+    this.#dataWatches.add(path, client, mode)
+    if (mode === 'persistent') this.#childWatches.add(path, client, mode)
   }
 
   /** Arms again what a client had on an earlier connection, and tells what it has missed. */
@@ -170,10 +192,7 @@ export class Reader<C extends ReadClient> {
     }
     for (const mode of ['persistent', 'persistent-recursive'] as const) {
       const paths = mode === 'persistent' ? request.persistent : request.persistentRecursive
-      for (const path of paths) {
-        this.#dataWatches.add(path, client, mode)
-        this.#childWatches.add(path, client, mode)
-      }
+      for (const path of paths) this.#addPersistent(client, path, mode)
     }
     return { body: { kind: 'none' }, notifications: missed, closes: false }
   }

@@ -40,10 +40,10 @@ export type WriteRequest =
   | { readonly kind: 'delete-container'; readonly path: string }
   | { readonly kind: 'multi'; readonly ops: readonly WriteOp[] }
   | { readonly kind: 'close-session' }
-  /** Malformed, or known but nothing that this server does. Takes a zxid as every refusal. */
+  /** A malformed multi, or known but nothing that this server does. Takes a zxid. */
   | { readonly kind: 'refused-write'; readonly code: number }
 
-export type WatcherType = 'children' | 'data' | 'any'
+export type WatcherType = 'children' | 'data' | 'any' | 'persistent' | 'persistent-recursive'
 
 export type ReadRequest =
   | ReadOp
@@ -65,7 +65,7 @@ export type ReadRequest =
       readonly mode: 'persistent' | 'persistent-recursive'
     }
   | { readonly kind: 'who-am-i' }
-  /** Malformed, but known to change nothing. */
+  /** Malformed. Changes nothing, not even the zxid. */
   | { readonly kind: 'refused-read'; readonly code: number }
   | { readonly kind: 'unknown' }
 

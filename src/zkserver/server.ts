@@ -1,6 +1,6 @@
 /**
  * The embedded ZooKeeper: sockets, ticks and the durable log around the pure processor. One server,
- * no ensemble. Speaks the wire protocol of ZooKeeper 3.8, so `zkCli` and Kafka's tools work with it.
+ * no ensemble. Speaks the wire protocol of ZooKeeper 3.9, so `zkCli` and Kafka's tools work with it.
  */
 
 import type { Clock, Disk, Listener, Logger, Loggers, Socket, Transport } from '../base/ports.ts'
@@ -175,7 +175,10 @@ class Server implements ZkServer, ConnectionHost {
     }
     this.#gate.submit(() => {
       if (txn !== null) this.#options.onTxn?.(txn)
-      for (const { client, type, path } of notifications) client.send(encodeWatchEvent(type, path))
+      const zxid = txn?.zxid ?? -1n
+      for (const { client, type, path } of notifications) {
+        client.send(encodeWatchEvent(type, path, zxid))
+      }
       deliver()
     })
   }

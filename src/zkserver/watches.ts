@@ -1,7 +1,7 @@
 /**
  * Who wants to hear of what. One-shot watches fire once; persistent ones stay, recursive ones also
  * hear of everything below but not of child lists. A client may hold all three kinds on one path;
- * none replaces another. (In ZooKeeper 3.8 the newest kind wins, a fault mended in 3.9.)
+ * none replaces another, as since ZooKeeper 3.9.
  */
 
 import { parentOf } from './znode-path.ts'
@@ -17,6 +17,10 @@ const BIT_OF_MODE: Record<WatchMode, number> = {
   'one-shot': ONE_SHOT,
   persistent: PERSISTENT,
   'persistent-recursive': RECURSIVE,
+}
+
+function bitsOf(mode: WatchMode | null): number {
+  return mode === null ? ONE_SHOT | PERSISTENT | RECURSIVE : BIT_OF_MODE[mode]
 }
 
 /** The watches of one sort, on data or on child lists, by path and by client. */
@@ -59,14 +63,15 @@ export class WatchTable<C extends object> {
     return told
   }
 
-  has(path: string, client: C): boolean {
-    return this.#byPath.get(path)?.has(client) === true
+  /** Of this mode; null: of any. */
+  has(path: string, client: C, mode: WatchMode | null): boolean {
+    const bits = this.#byPath.get(path)?.get(client) ?? 0
+    return (bits & bitsOf(mode)) !== 0
   }
 
-  remove(path: string, client: C): boolean {
-    if (!this.has(path, client)) return false
-    this.#set(path, client, 0)
-    return true
+  remove(path: string, client: C, mode: WatchMode | null): void {
+    const bits = this.#byPath.get(path)?.get(client) ?? 0
+    this.#set(path, client, bits & ~bitsOf(mode))
   }
 
   removeClient(client: C): void {

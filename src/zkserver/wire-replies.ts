@@ -36,9 +36,10 @@ const EVENT_TYPE_NUMBERS: Record<EventType, number> = {
 }
 const SYNC_CONNECTED = 3
 
-export function encodeWatchEvent(type: EventType, path: string): Buffer {
+/** The zxid is that of the change, as since 3.9; -1: missed while there was no connection. */
+export function encodeWatchEvent(type: EventType, path: string, zxid: bigint): Buffer {
   const writer = new JuteWriter(64).int(0)
-  writer.int(Xid.WATCH_EVENT).long(-1n).int(0)
+  writer.int(Xid.WATCH_EVENT).long(zxid).int(0)
   writer.int(EVENT_TYPE_NUMBERS[type]).int(SYNC_CONNECTED).string(path)
   return writer.finishFrame()
 }

@@ -49,23 +49,11 @@ export function decodeRequest(opcode: number, reader: JuteReader): Request {
     return request ?? { kind: 'unknown' }
   } catch (error) {
     if (!(error instanceof JuteError)) throw error
-    const kind = WRITE_OPCODES.has(opcode) ? 'refused-write' : 'refused-read'
+    // Of what is malformed only a multi takes a zxid.
+    const kind = opcode === OpCode.MULTI ? 'refused-write' : 'refused-read'
     return { kind, code: ErrorCode.MARSHALLING_ERROR }
   }
 }
-
-const WRITE_OPCODES: ReadonlySet<number> = new Set([
-  OpCode.CREATE,
-  OpCode.CREATE2,
-  OpCode.CREATE_CONTAINER,
-  OpCode.CREATE_TTL,
-  OpCode.DELETE,
-  OpCode.DELETE_CONTAINER,
-  OpCode.SET_DATA,
-  OpCode.SET_ACL,
-  OpCode.CHECK,
-  OpCode.MULTI,
-])
 
 function decodeNodeRequest(opcode: number, reader: JuteReader): Request | null {
   const createKind = CREATE_KINDS.get(opcode)
@@ -89,8 +77,6 @@ function decodeNodeRequest(opcode: number, reader: JuteReader): Request | null {
       return { kind: 'get-children', path: reader.string(), watch: reader.bool() }
     case OpCode.GET_CHILDREN2:
       return { kind: 'get-children2', path: reader.string(), watch: reader.bool() }
-    case OpCode.CHECK:
-      return { kind: 'check', path: reader.string(), version: reader.int() }
     case OpCode.MULTI:
       return { kind: 'multi', ops: decodeOps(reader, decodeWriteOp) }
     case OpCode.MULTI_READ:
@@ -177,12 +163,20 @@ export function decodeAcl(reader: JuteReader): Acl[] {
   }))
 }
 
+const WATCHER_TYPES: readonly (WatcherType | undefined)[] = [
+  undefined,
+  'children',
+  'data',
+  'any',
+  'persistent',
+  'persistent-recursive',
+]
+
 function decodeWatcherType(reader: JuteReader): WatcherType {
-  const type = reader.int()
-  if (type === 1) return 'children'
-  if (type === 2) return 'data'
-  if (type === 3) return 'any'
-  throw new JuteError(`watcher type ${type}`)
+  const number = reader.int()
+  const type = WATCHER_TYPES[number]
+  if (type === undefined) throw new JuteError(`watcher type ${number}`)
+  return type
 }
 
 const STRING_MIN_BYTES = 4

@@ -388,6 +388,26 @@ test('watches are told again in packets of bounded size, with the newest zxid se
   assert.deepEqual(events, [`/${'x'.repeat(200)}7`])
 })
 
+test('the zxid of an event is not one that was seen: its twin of the same change may be missing', async () => {
+  const t = new Bench()
+  await t.connected()
+  const events: string[] = []
+  for (const path of ['/a', '/b']) {
+    const read = t.client.get(path, (event) => events.push(event.path))
+    const { xid } = t.server.requests.at(-1)!
+    await t.server.reply(xid, { kind: 'get-data', data: null, stat: STAT }, 0, 4n)
+    await read
+  }
+  await t.server.notify('changed', '/a', 5n)
+  await t.server.hangUp()
+  await t.server.welcome()
+  const request = t.server.requests.at(-1)?.request
+  assert.ok(request?.kind === 'set-watches')
+  assert.equal(request.relativeZxid, 4n)
+  assert.deepEqual(request.data, ['/b'])
+  assert.deepEqual(events, ['/a'])
+})
+
 test('a chroot is invisible: in paths, in answers, in events, in a multi', async () => {
   const t = new Bench({ connect: 'a:1/deep/root' })
   await t.connected()

@@ -125,8 +125,8 @@ export class ScriptedConnection implements Socket {
     return this.sendRaw(encodeReply(xid, { zxid, code, body }))
   }
 
-  notify(type: EventType, path: string): Promise<void> {
-    return this.sendRaw(encodeWatchEvent(type, path))
+  notify(type: EventType, path: string, zxid = -1n): Promise<void> {
+    return this.sendRaw(encodeWatchEvent(type, path, zxid))
   }
 
   answerPing(): Promise<void> {

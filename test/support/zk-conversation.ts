@@ -1,7 +1,7 @@
 /** The conversation itself, in acts. `~` stands for the root of the script. */
 
 import type { JuteReader } from '../../src/zkserver/jute.ts'
-import type { ZkScript } from './zk-script.ts'
+import type { AclEntry, ZkScript } from './zk-script.ts'
 import { Steps } from './zk-script-steps.ts'
 
 const DIGEST_OF_ANNA = 'anna:Wap/fLaD11BLJBT+7fkDcVxaT7c='
@@ -11,10 +11,10 @@ export async function converse(script: ZkScript): Promise<void> {
   await script.connect('a', { timeoutMs: 10_000 })
   await script.connect('b', { timeoutMs: 20_000 })
   await steps.create('a', '~')
-  for (const act of [nodes, refusals, sequences, transactions, watching, persistentWatching]) {
-    await act(script, steps)
-  }
-  for (const act of [access, sessions, reconnection, oddRequests]) await act(script, steps)
+  for (const act of [nodes, refusals, sequences, transactions]) await act(script, steps)
+  for (const act of [watching, persistentWatching, watchesOfAllKinds]) await act(script, steps)
+  for (const act of [access, hiddenEvents, sessions, reconnection]) await act(script, steps)
+  await oddRequests(script, steps)
   await cleanUp(script, steps)
   script.end()
 }
@@ -217,6 +217,39 @@ async function persistentWatching(_: ZkScript, steps: Steps): Promise<void> {
   await steps.watches('b', 106, '~/p', 5)
 }
 
+async function watchesOfAllKinds(_: ZkScript, steps: Steps): Promise<void> {
+  const check = async () => {
+    for (const type of [1, 2, 3, 4, 5]) await steps.watches('b', 17, '~/m', type)
+  }
+  await steps.create('a', '~/m')
+  await check()
+  await steps.get('b', '~/m', true)
+  await steps.children('b', '~/m', true)
+  await check()
+  await steps.watches('b', 106, '~/m', 0)
+  await steps.watches('b', 106, '~/m', 1)
+  await check()
+  await steps.watches('b', 18, '~/m', 2)
+  await steps.watches('b', 18, '~/m', 2)
+  await steps.set('a', '~/m', '1')
+  await steps.create('a', '~/m/x')
+  await check()
+  await steps.watches('b', 18, '~/m', 4)
+  await check()
+  await steps.set('a', '~/m', '2')
+  await steps.create('a', '~/m/y')
+  await steps.get('b', '~/m', true)
+  await steps.watches('b', 18, '~/m', 5)
+  await steps.create('a', '~/m/z')
+  await steps.set('a', '~/m', '3')
+  await check()
+  for (const path of ['x', 'y', 'z']) await steps.delete('a', `~/m/${path}`)
+  await steps.watches('b', 106, '~/m', 1)
+  await steps.children('b', '~/m', true)
+  await steps.delete('a', '~/m')
+  await steps.watches('b', 18, '~/m', 3)
+}
+
 async function access(script: ZkScript, steps: Steps): Promise<void> {
   await script.request('a', 'who-am-i', 107, undefined, showIdentities)
   await steps.auth('a', 'digest', 'anna:secret')
@@ -252,6 +285,27 @@ async function access(script: ZkScript, steps: Steps): Promise<void> {
   await script.connect('c')
   await steps.auth('c', 'nosuch', 'x')
   await script.expectClosed('c')
+}
+
+/** `a` has proved to be anna, `b` nobody. */
+async function hiddenEvents(_: ZkScript, steps: Steps): Promise<void> {
+  const annas: AclEntry[] = [[31, 'digest', DIGEST_OF_ANNA]]
+  await steps.exists('b', '~/secret', true)
+  await steps.exists('a', '~/secret', true)
+  await steps.create('a', '~/secret', 'x', 0, annas)
+  await steps.watches('b', 17, '~/secret', 3)
+  await steps.create('a', '~/open')
+  await steps.get('b', '~/open', true)
+  await steps.children('b', '~/open', true)
+  await steps.setAcl('a', '~/open', annas)
+  await steps.set('a', '~/open', '1')
+  await steps.create('a', '~/open/child')
+  await steps.watches('b', 106, '~/secret', 0)
+  await steps.set('a', '~/secret', 'y')
+  await steps.delete('a', '~/open/child')
+  await steps.delete('a', '~/open')
+  await steps.delete('a', '~/secret')
+  await steps.watches('b', 18, '~/secret', 3)
 }
 
 function showIdentities(body: JuteReader): string {
@@ -313,7 +367,9 @@ async function reconnection(script: ZkScript, steps: Steps): Promise<void> {
 }
 
 async function oddRequests(script: ZkScript, steps: Steps): Promise<void> {
-  await steps.raw('a', 'check alone', 13, steps.versionBody('~', 7))
+  await script.connect('k')
+  await steps.raw('k', 'check alone', 13, steps.versionBody('~', 7))
+  await script.expectClosed('k')
   await steps.raw('a', 'reconfig', 16, (writer) => {
     writer.string('').string('').string('').long(-1n)
   })

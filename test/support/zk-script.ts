@@ -145,7 +145,7 @@ export class ZkScript {
   }
 
   #showEvent({ zxid, body }: WireReply): string {
-    return `zxid ${zxid} type ${body.int()} state ${body.int()} ${this.show(body.string())}`
+    return `zxid ${this.#zxid(zxid)} type ${body.int()} state ${body.int()} ${this.show(body.string())}`
   }
 
   /** Paths without the root of the script. */

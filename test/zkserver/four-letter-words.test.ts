@@ -27,7 +27,7 @@ test('srvr tells the version, the zxid and the number of nodes', async () => {
   const bench = await startZkBench()
   bench.dial().connect().create('/a')
   const text = ask(bench, 'srvr')
-  assert.match(text, /^Zookeeper version: 3\.8\.\d+-/)
+  assert.match(text, /^Zookeeper version: 3\.9\.\d+-/)
   assert.match(text, /\nReceived: 3\nSent: 2\nConnections: 2\nOutstanding: 0\nZxid: 0x2\n/)
   assert.match(text, /\nMode: standalone\nNode count: 6\n$/)
 })
@@ -71,7 +71,7 @@ test('conf, envi and mntr are lines of names and values', async () => {
     ask(bench, 'conf'),
     /clientPort=4711\n[\s\S]*tickTime=500\n[\s\S]*minSessionTimeout=1000\n/,
   )
-  assert.match(ask(bench, 'envi'), /^Environment:\nzookeeper\.version=3\.8\./)
+  assert.match(ask(bench, 'envi'), /^Environment:\nzookeeper\.version=3\.9\./)
   assert.match(ask(bench, 'mntr'), /zk_server_state\tstandalone\n[\s\S]*zk_znode_count\t5\n/)
 })
 
