@@ -14,6 +14,7 @@ import type { LeaderLink } from './leader-link.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
 import { ReadDigest, vanishedBetween } from './read-digest.ts'
 import { StopSignal } from './stop-signal.ts'
+import { SuccessMeter } from './success-meter.ts'
 
 export interface ReaderOptions {
   readonly topic: string
@@ -21,10 +22,14 @@ export interface ReaderOptions {
   readonly startOffset: number
   /** The number in a value of ours: null for a foreign one, `misplaced` from another partition. */
   readonly numberOf: (value: string) => number | null | 'misplaced'
+  /** After a fetch that was answered, with records or without; not while it reads to its end. */
+  readonly onAnswer: (wasFailing: boolean) => void
 }
 
-const FETCH = { maxBytes: 1024 * 1024, maxWaitMs: 200 }
-const RETRY_MS = 50
+/** An answer comes that often even when there is nothing to read: nothing shorter is a gap. */
+const FETCH = { maxBytes: 1024 * 1024, maxWaitMs: 25 }
+/** Between a failure and the next fetch, so that the end of an outage is noticed soon. */
+const RETRY_MS = 10
 /** A broker that answers without waiting must not keep us busy. */
 const EMPTY_PAUSE_MS = 5
 /** A new leader may know the high watermark late, but not later than this. */
@@ -38,6 +43,7 @@ export class PartitionReader {
   readonly #ledger: PartitionLedger
   readonly #options: ReaderOptions
   readonly #stop: StopSignal
+  readonly answers: SuccessMeter
   readonly #digest = new ReadDigest()
   #isFinishing = false
   /** The reader has been where the high watermark was, since when; acknowledged ones lie behind. */
@@ -50,6 +56,7 @@ export class PartitionReader {
     this.#ledger = ledger
     this.#options = options
     this.#stop = new StopSignal(clock)
+    this.answers = new SuccessMeter(clock)
   }
 
   start(): void {
@@ -84,14 +91,23 @@ export class PartitionReader {
       const wasFinishing = this.#isFinishing
       try {
         const fetched = await this.#fetch(this.#ledger.position)
+        this.#onAnswer()
         this.#enter(fetched)
         if (wasFinishing && this.#isAtEnd(fetched.highWatermark)) return true
         if (endOf(fetched.records) === 0) await this.#stop.sleep(EMPTY_PAUSE_MS)
       } catch (error) {
+        if (!this.#isFinishing) this.answers.fail()
         await this.#recover(error)
       }
     }
     return false
+  }
+
+  #onAnswer(): void {
+    if (this.#isFinishing) return
+    const wasFailing = this.answers.isFailing
+    this.answers.succeed()
+    this.#options.onAnswer(wasFailing)
   }
 
   #fetch(position: number): Promise<FetchResult> {

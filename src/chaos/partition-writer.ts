@@ -4,10 +4,10 @@
  */
 import type { Clock } from '../base/ports.ts'
 import { buildBatch } from '../records/builder.ts'
-import { GapMeter } from './gap-meter.ts'
 import type { LeaderLink } from './leader-link.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
 import { StopSignal } from './stop-signal.ts'
+import { SuccessMeter } from './success-meter.ts'
 
 export interface WriterOptions {
   readonly topic: string
@@ -32,9 +32,7 @@ export class PartitionWriter {
   readonly #ledger: PartitionLedger
   readonly #options: WriterOptions
   readonly #stop: StopSignal
-  readonly gaps: GapMeter
-  #lastAckAtMs = 0
-  #isFailing = false
+  readonly acks: SuccessMeter
   #lastError: unknown = null
   #running: Promise<void> | null = null
 
@@ -44,12 +42,7 @@ export class PartitionWriter {
     this.#ledger = ledger
     this.#options = options
     this.#stop = new StopSignal(clock)
-    this.gaps = new GapMeter(clock.monotonicMs())
-  }
-
-  /** Wall clock; 0 before the first. */
-  get lastAckAtMs(): number {
-    return this.#lastAckAtMs
+    this.acks = new SuccessMeter(clock)
   }
 
   /** Why the last value failed; null when it did not. */
@@ -72,7 +65,9 @@ export class PartitionWriter {
       const startMs = this.#clock.monotonicMs()
       if (this.#ledger.counts.unchecked < UNCHECKED_MAX) await this.#writeOne()
       const restMs = intervalMs - (this.#clock.monotonicMs() - startMs)
-      await this.#stop.sleep(this.#isFailing ? Math.min(RETRY_MS, intervalMs) : Math.max(0, restMs))
+      await this.#stop.sleep(
+        this.acks.isFailing ? Math.min(RETRY_MS, intervalMs) : Math.max(0, restMs),
+      )
     }
   }
 
@@ -87,15 +82,13 @@ export class PartitionWriter {
       this.#ledger.ack(baseOffset)
     } catch (error) {
       this.#ledger.fail()
-      this.#isFailing = true
+      this.acks.fail()
       this.#lastError = error
       return
     }
-    const wasFailing = this.#isFailing
-    this.#isFailing = false
+    const wasFailing = this.acks.isFailing
     this.#lastError = null
-    this.#lastAckAtMs = this.#clock.wallMs()
-    this.gaps.ack(this.#clock.monotonicMs())
+    this.acks.succeed()
     onAck(wasFailing)
   }
 }

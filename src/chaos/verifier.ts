@@ -7,13 +7,13 @@
 import type { Clock, Random } from '../base/ports.ts'
 import type { ClusterClient } from '../client/cluster-client.ts'
 import { OffsetSpec, PartitionClient } from '../client/partition-client.ts'
-import type { UnnumberedEvent } from '../dashboard/history/events.ts'
-import { GapMeter } from './gap-meter.ts'
+import type { PartitionWrites, UnnumberedEvent } from '../dashboard/history/events.ts'
 import { LeaderLink } from './leader-link.ts'
 import { LeaderScout } from './leader-scout.ts'
 import { type LedgerCounts, PartitionLedger } from './partition-ledger.ts'
 import { PartitionReader } from './partition-reader.ts'
 import { PartitionWriter } from './partition-writer.ts'
+import { type MeterSpan, SuccessMeter } from './success-meter.ts'
 import { ensureVerifyTopic } from './verify-topic.ts'
 
 export interface VerifierPorts {
@@ -42,6 +42,8 @@ export interface Verdict extends LedgerCounts {
   readonly longestGapMs: number
   /** The longest time without any acknowledgement. */
   readonly longestGapOfAllMs: number
+  /** The longest time that one partition could not be read: no fetch of it was answered. */
+  readonly longestReadGapMs: number
   readonly isRunning: boolean
   /** At the end all was read a second time, as it should; false before. */
   readonly isReadTwice: boolean
@@ -53,6 +55,7 @@ export interface Verdict extends LedgerCounts {
 export interface PartitionVerdict extends LedgerCounts {
   readonly partition: number
   readonly longestGapMs: number
+  readonly longestReadGapMs: number
 }
 
 interface Lane {
@@ -61,8 +64,6 @@ interface Lane {
   readonly writer: PartitionWriter
   readonly reader: PartitionReader
   readonly clients: readonly ClusterClient[]
-  /** As the last `writes` event had them. */
-  reported: { acked: number; failed: number }
 }
 
 interface RunParts {
@@ -87,7 +88,7 @@ export class Verifier {
   readonly #topic: string
   #lanes: readonly Lane[] = []
   #scout: LeaderScout | null = null
-  #allGaps: GapMeter
+  #allAcks: SuccessMeter
   #cancelReport: () => void = () => {}
   #reports = 0
   #state: 'new' | 'running' | 'finishing' | 'ended' = 'new'
@@ -99,7 +100,7 @@ export class Verifier {
     this.#ports = ports
     this.#options = options
     this.#topic = options.topic ?? VERIFY_TOPIC
-    this.#allGaps = new GapMeter(ports.clock.monotonicMs())
+    this.#allAcks = new SuccessMeter(ports.clock)
   }
 
   get isRunning(): boolean {
@@ -126,7 +127,7 @@ export class Verifier {
       const scout = new LeaderScout(open(), clock, this.#topic)
       this.#scout = scout
       await scout.start()
-      this.#allGaps = new GapMeter(clock.monotonicMs())
+      this.#allAcks = new SuccessMeter(clock)
       this.#lanes = partitions.map((each) =>
         this.#makeLane({ run, scout, count }, each, starts[each]!.offset),
       )
@@ -168,11 +169,14 @@ export class Verifier {
 
   get verdict(): Verdict {
     const nowMs = this.#endedAtMs ?? this.#ports.clock.monotonicMs()
-    const partitions = this.#lanes.map(({ partition, ledger, writer }) => ({
+    const partitions = this.#lanes.map(({ partition, ledger, writer, reader }) => ({
       partition,
       ...ledger.counts,
-      longestGapMs: writer.gaps.longestMs(nowMs),
+      longestGapMs: writer.acks.longestMs(nowMs),
+      longestReadGapMs: reader.answers.longestMs(nowMs),
     }))
+    const longest = (pick: (verdict: PartitionVerdict) => number): number =>
+      Math.max(0, ...partitions.map(pick))
     const sum = (pick: (counts: LedgerCounts) => number): number =>
       partitions.reduce((total, each) => total + pick(each), 0)
     const failing = this.#lanes.find(({ writer }) => writer.lastError !== null)
@@ -184,8 +188,9 @@ export class Verifier {
       duplicated: sum(({ duplicated }) => duplicated),
       reordered: sum(({ reordered }) => reordered),
       unchecked: sum(({ unchecked }) => unchecked),
-      longestGapMs: Math.max(0, ...partitions.map(({ longestGapMs }) => longestGapMs)),
-      longestGapOfAllMs: this.#lanes.length === 0 ? 0 : this.#allGaps.longestMs(nowMs),
+      longestGapMs: longest(({ longestGapMs }) => longestGapMs),
+      longestGapOfAllMs: this.#lanes.length === 0 ? 0 : this.#allAcks.longestMs(nowMs),
+      longestReadGapMs: longest(({ longestReadGapMs }) => longestReadGapMs),
       isRunning: this.isRunning,
       isReadTwice: this.#isReadTwice,
       partitions,
@@ -214,12 +219,15 @@ export class Verifier {
       partition,
       startOffset,
       numberOf: (value) => numberIn(value, run, partition),
+      onAnswer: (wasFailing) => {
+        if (wasFailing) this.#emitWrites()
+      },
     })
-    return { partition, ledger, writer, reader, clients, reported: { acked: 0, failed: 0 } }
+    return { partition, ledger, writer, reader, clients }
   }
 
   #onAck(wasFailing: boolean): void {
-    this.#allGaps.ack(this.#ports.clock.monotonicMs())
+    this.#allAcks.succeed()
     if (wasFailing) this.#emitWrites()
   }
 
@@ -255,18 +263,9 @@ export class Verifier {
 
   #emitWrites(): void {
     const { onEvent } = this.#options
-    const partitions = this.#lanes.map((lane) => {
-      const { acked, failed } = lane.ledger.counts
-      const before = lane.reported
-      lane.reported = { acked, failed }
-      return {
-        partition: lane.partition,
-        acked: acked - before.acked,
-        failed: failed - before.failed,
-        lastAckAtMs: lane.writer.lastAckAtMs,
-        longestGapMs: lane.writer.gaps.takeLongestOfSpanMs(),
-      }
-    })
+    const partitions = this.#lanes.map(({ partition, writer, reader }) =>
+      toWrites(partition, writer.acks.takeSpan(), reader.answers.takeSpan()),
+    )
     const atMs = this.#ports.clock.wallMs()
     onEvent?.({ kind: 'writes', atMs, topic: this.#topic, partitions })
   }
@@ -283,6 +282,7 @@ export class Verifier {
       duplicated,
       reordered,
       longestGapMs: rest.longestGapMs,
+      longestReadGapMs: rest.longestReadGapMs,
       isRunning: rest.isRunning,
     })
   }
@@ -292,6 +292,14 @@ export class Verifier {
 export function isGood(verdict: LedgerCounts): boolean {
   const { lost, duplicated, reordered, unchecked } = verdict
   return lost + duplicated + reordered + unchecked === 0
+}
+
+function toWrites(
+  partition: number,
+  { succeeded: acked, failed, lastAtMs: lastAckAtMs, ...gap }: MeterSpan,
+  { succeeded: answered, ...reads }: MeterSpan,
+): PartitionWrites {
+  return { partition, acked, failed, lastAckAtMs, ...gap, reads: { answered, ...reads } }
 }
 
 function numberIn(value: string, run: string, partition: number): number | null | 'misplaced' {

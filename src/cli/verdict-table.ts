@@ -11,6 +11,7 @@ const COLUMNS = [
   'reordered',
   'unchecked',
   'longest gap',
+  'without reads',
 ] as const
 
 /** Whether a cluster has passed: something was acknowledged, and all of that is well. */
@@ -31,11 +32,12 @@ export function verdictTable(verdict: Verdict): string {
 
 /** One line while it runs. */
 export function verdictLine(verdict: Verdict, elapsedMs: number): string {
-  const { acked, failed, consumed, lost, duplicated, reordered, longestGapMs } = verdict
+  const { acked, failed, consumed, lost, duplicated, reordered } = verdict
   return (
     `${(elapsedMs / 1000).toFixed(0)} s  acked ${acked}  failed ${failed}  consumed ${consumed}  ` +
     `lost ${lost}  duplicated ${duplicated}  reordered ${reordered}  ` +
-    `longest gap ${Math.round(longestGapMs)} ms`
+    `longest gap ${Math.round(verdict.longestGapMs)} ms  ` +
+    `without reads ${Math.round(verdict.longestReadGapMs)} ms`
   )
 }
 
@@ -60,5 +62,6 @@ function sentence(verdict: Verdict): string {
 function rowOf(name: string, verdict: Omit<PartitionVerdict, 'partition'>): string[] {
   const { acked, failed, consumed, lost, duplicated, reordered, unchecked } = verdict
   const numbers = [acked, failed, consumed, lost, duplicated, reordered, unchecked]
-  return [name, ...numbers.map(String), `${Math.round(verdict.longestGapMs)} ms`]
+  const times = [verdict.longestGapMs, verdict.longestReadGapMs]
+  return [name, ...numbers.map(String), ...times.map((ms) => `${Math.round(ms)} ms`)]
 }

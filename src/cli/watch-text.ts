@@ -9,7 +9,7 @@ import type {
   ZnodeEvent,
   ZnodeWriter,
 } from '../dashboard/history/events.ts'
-import type { Failover, Phase, PhaseKind } from '../dashboard/history/failovers.ts'
+import type { Failover, PartitionOutage, Phase, PhaseKind } from '../dashboard/history/failovers.ts'
 import { dataDiff, timeText } from './zk-format.ts'
 
 const KIND_WIDTH = 7
@@ -27,6 +27,7 @@ const PHASE_NAMES: Readonly<Record<PhaseKind, string>> = {
   'partitions-elected': 'partitions elected',
   'brokers-told': 'brokers told',
   'first-write': 'first write',
+  'first-fetch': 'first fetch',
   'registered-again': 'registered again',
   'isr-full': 'ISR full again',
   'zookeeper-back': 'ZooKeeper back',
@@ -105,20 +106,41 @@ function faultText({ id, fault, brokerId, phase, endsAtMs, detail }: FaultEvent)
 }
 
 function writesText({ topic, partitions }: WritesEvent): [string, string] | null {
-  const told = partitions.flatMap(({ partition, acked, failed, longestGapMs }) => {
-    if (failed === 0 && longestGapMs < GAP_WORTH_TELLING_MS) return []
-    const gap = acked > 0 ? `, ${longestGapMs.toFixed(0)} ms without` : ''
-    return [`${topic}-${partition} ${acked} acknowledged, ${failed} failed${gap}`]
+  const told = partitions.flatMap(({ partition, acked, reads, ...writes }) => {
+    const each = [
+      isWorthTelling(writes) ? `${acked} acknowledged${troubleText(acked, writes)}` : null,
+      reads !== undefined && isWorthTelling(reads)
+        ? `${reads.answered} fetches answered${troubleText(reads.answered, reads)}`
+        : null,
+    ].filter((text) => text !== null)
+    return each.length === 0 ? [] : [`${topic}-${partition} ${each.join(', ')}`]
   })
   return told.length === 0 ? null : ['writes', told.join('; ')]
 }
 
+interface Trouble {
+  readonly failed: number
+  readonly longestGapMs: number
+}
+
+function isWorthTelling({ failed, longestGapMs }: Trouble): boolean {
+  return failed > 0 || longestGapMs >= GAP_WORTH_TELLING_MS
+}
+
+function troubleText(succeeded: number, { failed, longestGapMs }: Trouble): string {
+  const gap = succeeded > 0 ? `, ${longestGapMs.toFixed(0)} ms without` : ''
+  return `, ${failed} failed${gap}`
+}
+
 function verdictText(event: VerdictEvent): string {
-  const { acked, failed, consumed, lost, duplicated, reordered, longestGapMs, isRunning } = event
+  const { acked, failed, consumed, lost, duplicated, reordered, isRunning } = event
+  const { longestGapMs, longestReadGapMs } = event
+  const unreadable =
+    longestReadGapMs === undefined ? '' : `, without reads ${longestReadGapMs.toFixed(0)} ms`
   return (
     `${isRunning ? 'so far' : 'final'}: ${acked} acknowledged, ${failed} failed, ` +
     `${consumed} read back, ${lost} lost, ${duplicated} duplicated, ${reordered} reordered, ` +
-    `longest gap ${longestGapMs.toFixed(0)} ms`
+    `longest gap ${longestGapMs.toFixed(0)} ms${unreadable}`
   )
 }
 
@@ -138,7 +160,8 @@ export function failoverBlock(failover: Failover): string[] {
   const lines = phases.map((phase) => phaseLine(phase, scaleMs))
   if (failure !== null) lines.push(`   the fault failed: ${failure}`)
   else if (phases.length === 0) lines.push('   nothing changed hands')
-  return [head.padEnd(76, '━'), ...lines, ...outageLines(failover)]
+  const outages = outageTexts(failover).map((text) => `   ${text}`)
+  return [head.padEnd(76, '━'), ...lines, ...outages]
 }
 
 export function phaseLine({ kind, startMs, endMs, text }: Phase, scaleMs: number): string {
@@ -151,8 +174,8 @@ export function latePhaseLine({ title }: Failover, phase: Phase): string {
   return `━━ ${title}: ${PHASE_NAMES[phase.kind]} after ${msText(phase.endMs).trim()} (${phase.text})`
 }
 
-export function lateOutageLine(failover: Failover): string {
-  return `━━ ${failover.title}: ${outageText(failover)}`
+export function lateOutageLines(failover: Failover): string[] {
+  return outageTexts(failover).map((text) => `━━ ${failover.title}: ${text}`)
 }
 
 function bar(startMs: number, endMs: number, scaleMs: number): string {
@@ -169,16 +192,17 @@ export function msText(ms: number): string {
   return `${ms.toFixed(ms < 100 ? 1 : 0)} ms`
 }
 
-function outageLines(failover: Failover): string[] {
-  const text = outageText(failover)
-  return text === null ? [] : [`   ${text}`]
+/** What clients felt; nothing when there were none. */
+function outageTexts({ outages, readOutages }: Failover): string[] {
+  return [outageText('write', outages), outageText('read', readOutages)].filter(
+    (text) => text !== null,
+  )
 }
 
-/** Null when nobody wrote. */
-export function outageText({ unavailableMs, outages }: Failover): string | null {
-  if (unavailableMs === null) return null
+function outageText(what: string, outages: readonly PartitionOutage[]): string | null {
+  if (outages.length === 0) return null
   const worst = outages.reduce((a, b) => (b.gapMs > a.gapMs ? b : a))
   const where = `${worst.topic}-${worst.partition}, where the broker was ${worst.role}`
-  const time = `${worst.firstAckMs === null ? 'more than' : 'up to'} ${msText(unavailableMs).trim()}`
-  return `clients could not write for ${time} (${where})`
+  const time = `${worst.firstMs === null ? 'more than' : 'up to'} ${msText(worst.gapMs).trim()}`
+  return `clients could not ${what} for ${time} (${where})`
 }

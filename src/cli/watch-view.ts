@@ -10,7 +10,7 @@ import {
   type Failover,
   failoversOf,
 } from '../dashboard/history/failovers.ts'
-import { eventLine, failoverBlock, lateOutageLine, latePhaseLine } from './watch-text.ts'
+import { eventLine, failoverBlock, lateOutageLines, latePhaseLine } from './watch-text.ts'
 
 /** So long nothing may be added to a failover before it is shown. */
 const QUIET_MS = 1_000
@@ -20,6 +20,7 @@ interface Shown {
   readonly lastMs: number
   readonly phases: ReadonlySet<string>
   readonly unavailableMs: number
+  readonly unreadableMs: number
 }
 
 export class WatchView {
@@ -64,7 +65,7 @@ export class WatchView {
   summary(): string {
     this.#isSummed = true
     for (const { seq, lastMs } of this.#fold.records) {
-      this.#shown.set(seq, { lastMs, phases: new Set(), unavailableMs: 0 })
+      this.#shown.set(seq, { lastMs, phases: new Set(), unavailableMs: 0, unreadableMs: 0 })
     }
     return summaryOf(this.#fold.model)
   }
@@ -81,18 +82,21 @@ export class WatchView {
       const shown = this.#shown.get(record.seq)
       const phases = new Set<string>(failover.phases.map(({ kind }) => kind))
       const unavailableMs = failover.unavailableMs ?? 0
-      this.#shown.set(record.seq, { lastMs: record.lastMs, phases, unavailableMs })
+      const unreadableMs = failover.unreadableMs ?? 0
+      this.#shown.set(record.seq, { lastMs: record.lastMs, phases, unavailableMs, unreadableMs })
       return shown === undefined ? failoverBlock(failover) : lateLines(failover, shown)
     })
   }
 }
 
-function lateLines(failover: Failover, { phases, unavailableMs }: Shown): string[] {
+function lateLines(failover: Failover, shown: Shown): string[] {
   const lines = failover.phases
-    .filter(({ kind }) => !phases.has(kind))
+    .filter(({ kind }) => !shown.phases.has(kind))
     .map((phase) => latePhaseLine(failover, phase))
-  const isLonger = (failover.unavailableMs ?? 0) > unavailableMs
-  return isLonger ? [...lines, lateOutageLine(failover)] : lines
+  const isLonger =
+    (failover.unavailableMs ?? 0) > shown.unavailableMs ||
+    (failover.unreadableMs ?? 0) > shown.unreadableMs
+  return isLonger ? [...lines, ...lateOutageLines(failover)] : lines
 }
 
 function summaryOf(model: ClusterModel): string {

@@ -154,6 +154,7 @@ async function runOn(cluster: LocalCluster, name: string, round: number): Promis
         round,
         ...counts,
         longestGapMs: Math.round(verdict.longestGapMs),
+        longestReadGapMs: Math.round(verdict.longestReadGapMs),
         fullAfterS,
         controller: epochs.controllerEpoch,
         epochs: epochs.violations.length === 0 ? 'grown' : `${epochs.violations.length} wrong`,

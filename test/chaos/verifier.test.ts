@@ -42,6 +42,7 @@ test('a healthy cluster gets a clean verdict', async () => {
   assert.ok(isGood(verdict))
   assert.equal(verdict.isReadTwice, true)
   assert.ok(verdict.longestGapMs <= 30, `${verdict.longestGapMs} ms`)
+  assert.ok(verdict.longestReadGapMs <= 40, `${verdict.longestReadGapMs} ms`)
   const [topic] = brokers.created
   assert.equal(topic!.numPartitions, 3)
   assert.equal(topic!.replicationFactor, 3)
@@ -94,6 +95,10 @@ test('a leader that dies is a gap, not a loss', async () => {
   assert.ok(ofOne!.longestGapMs >= 3_000 && ofOne!.longestGapMs < 3_300, `${ofOne!.longestGapMs}`)
   assert.ok(ofTwo!.longestGapMs < 50)
   assert.equal(verdict.longestGapMs, ofOne!.longestGapMs)
+  const unreadableMs = ofOne!.longestReadGapMs
+  assert.ok(unreadableMs >= 3_000 && unreadableMs < 3_100, `${unreadableMs}`)
+  assert.ok(ofTwo!.longestReadGapMs < 50)
+  assert.equal(verdict.longestReadGapMs, unreadableMs)
   assert.ok(verdict.longestGapOfAllMs < 50)
 })
 
@@ -112,6 +117,8 @@ test('a leader that hangs is left as soon as another one leads', async () => {
   assert.ok(ofOne!.longestGapMs >= 2_000 && ofOne!.longestGapMs < 2_150, `${ofOne!.longestGapMs}`)
   assert.ok(ofTwo!.longestGapMs < 50)
   assert.equal(ofOne!.failed, 1)
+  const unreadableMs = ofOne!.longestReadGapMs
+  assert.ok(unreadableMs >= 2_000 && unreadableMs < 2_100, `${unreadableMs}`)
 })
 
 test('an election long after a leader hung is noticed at once, whichever broker it was', async () => {
@@ -128,11 +135,12 @@ test('an election long after a leader hung is noticed at once, whichever broker 
       brokers.paused.clear()
       const verdict = await during(verifier.stop())
       assert.ok(isGood(verdict))
-      for (const { partition, longestGapMs } of verdict.partitions) {
+      for (const { partition, longestGapMs, longestReadGapMs } of verdict.partitions) {
         const isHeld = partition === hung - 1
         const [min, max] = isHeld ? [afterMs, afterMs + 100] : [0, 50]
-        const what = `broker ${hung}, ${afterMs} ms, partition ${partition}: ${longestGapMs} ms`
-        assert.ok(longestGapMs >= min && longestGapMs < max, what)
+        const what = `broker ${hung}, ${afterMs} ms, partition ${partition}`
+        assert.ok(longestGapMs >= min && longestGapMs < max, `${what}: ${longestGapMs}`)
+        assert.ok(longestReadGapMs >= min && longestReadGapMs < max, `${what}: ${longestReadGapMs}`)
       }
     }
   }
@@ -167,6 +175,31 @@ test('a cluster that is away for minutes comes back to a clean verdict', async (
   assert.ok(isGood(verdict), JSON.stringify(verdict))
   assert.ok(verdict.longestGapOfAllMs >= 20_000)
   assert.ok(verdict.lastError === null)
+})
+
+test('a partition that refuses writes and has nothing to read is readable all the same', async () => {
+  const { clock, brokers, verifier, during } = setUp()
+  await during(verifier.start())
+  await clock.advanceAsync(1_000)
+  brokers.onProduce = () => 'fail'
+  await clock.advanceAsync(5_000)
+  const verdict = await during(verifier.stop())
+  assert.ok(verdict.longestGapMs >= 5_000, `${verdict.longestGapMs}`)
+  assert.ok(verdict.longestReadGapMs <= 40, `${verdict.longestReadGapMs}`)
+})
+
+test('what cannot be read while the verifier reads to its end is not counted', async () => {
+  const { clock, brokers, verifier, during } = setUp()
+  await during(verifier.start())
+  await clock.advanceAsync(1_000)
+  const stopping = verifier.stop()
+  await clock.advanceAsync(0)
+  for (const id of [1, 2, 3]) brokers.kill(id)
+  await clock.advanceAsync(5_000)
+  for (const id of [1, 2, 3]) brokers.start(id)
+  const verdict = await during(stopping)
+  assert.ok(isGood(verdict), JSON.stringify(verdict))
+  assert.ok(verdict.longestReadGapMs <= 40, `${verdict.longestReadGapMs}`)
 })
 
 test('a write that failed and is in the log all the same is no mistake', async () => {
@@ -268,6 +301,18 @@ test('writes are told ten times a second, and at once when they work again', asy
   assert.ok(first?.kind === 'writes')
   const gaps = first.partitions.map(({ longestGapMs }) => longestGapMs)
   assert.ok(Math.max(...gaps) >= 990, `${gaps}`)
+  events.length = 0
+  brokers.kill(1)
+  await clock.advanceAsync(1_000)
+  const readsOfOne = () =>
+    events.flatMap((each) => (each.kind === 'writes' ? [each.partitions[0]!.reads!] : []))
+  assert.ok(readsOfOne().some(({ answered, failed }) => answered === 0 && failed > 0))
+  brokers.moveLeaders(1)
+  events.length = 0
+  await clock.advanceAsync(45)
+  const recovered = readsOfOne().find(({ answered }) => answered === 1)
+  assert.ok(recovered !== undefined && recovered.longestGapMs >= 1_000, 'told at once')
+  assert.equal(recovered.longestGapEndedAtMs, recovered.lastAtMs)
   await during(verifier.stop())
   const verdicts = events.filter(({ kind }) => kind === 'verdict')
   const last = verdicts.at(-1)

@@ -60,8 +60,11 @@ test('a cluster that keeps its word passes, and the table shows it', async () =>
   assert.equal(exitCode, 0)
   assert.equal(stderr, '')
   const [head, first, second, third, all, , sentence] = stdout.split('\n')
-  assert.match(head!, /^partition +acked +failed +consumed +lost +duplicated +reordered/)
-  assert.match(first!, /^ +0 +\d+ +0 +\d+ +0 +0 +0 +0 +\d+ ms$/)
+  assert.match(
+    head!,
+    /^partition +acked +failed +consumed +lost +duplicated +reordered.* longest gap +without reads$/,
+  )
+  assert.match(first!, /^ +0 +\d+ +0 +\d+ +0 +0 +0 +0 +\d+ ms +\d+ ms$/)
   assert.match(second!, /^ +1 /)
   assert.match(third!, /^ +2 /)
   assert.match(all!, /^ +all +3\d\d /)

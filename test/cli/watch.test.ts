@@ -86,6 +86,25 @@ test('a failover is a block of bars when it is quiet, and lines for what comes l
   assert.deepEqual(view.finish(), [])
 })
 
+test('what clients felt is told of writes and of reads, and again when it was longer', () => {
+  const script = threeBrokers().at(900).reads('t', 1, 4, 895).writes('t', 1, 4, 890)
+  script.at(1_000).fault('f1', 'kill', 2).at(1_020).remove('/brokers/ids/2')
+  script.at(1_040).state('t-1', 3, 4, [3, 1], 5)
+  script.at(1_060).reads('t', 1, 1, 1_055, 160).at(1_070).writes('t', 1, 1, 1_065, 175)
+  const view = new WatchView()
+  const lines = () => script.events.flatMap((event) => view.onEvent(event)).concat(view.finish())
+  const told = lines().map((line) => line.replace(/\s+/g, ' '))
+  const where = '(t-1, where the broker was leader)'
+  assert.ok(told.includes(` clients could not write for up to 175 ms ${where}`), told.join('\n'))
+  assert.ok(told.includes(` clients could not read for up to 160 ms ${where}`))
+  assert.match(told.join('\n'), / first fetch ▕█+ ▏ 55\.0 ms answered on t-1/)
+  const late = script.at(1_200).reads('t', 1, 1, 1_195, 170).events.at(-1)!
+  const more = [...view.onEvent(late), ...view.finish()]
+  assert.ok(
+    more.includes(`━━ kill -9 of broker 2: clients could not read for up to 170 ms ${where}`),
+  )
+})
+
 test('an event is one line: what changed, and who did it', () => {
   const script = threeBrokers().at(0)
   script.put('/brokers/topics/t/partitions/0/state', '{"leader":2,"isr":[2]}', '0x0', {
@@ -107,7 +126,12 @@ test('an event is one line: what changed, and who did it', () => {
   assert.equal(text(-1), 'log 3   INFO a\u{fffd}[2Jb (kafka.controller.KafkaController)')
   script.writes('t', 0, 0, 0)
   assert.equal(text(-1), 'writes  t-0 0 acknowledged, 1 failed')
+  script.reads('t', 0, 0, 0)
+  assert.equal(text(-1), 'writes  t-0 0 fetches answered, 1 failed')
+  script.reads('t', 0, 4, 0, 300)
+  assert.equal(text(-1), 'writes  t-0 4 fetches answered, 0 failed, 300 ms without')
   assert.equal(eventLine(threeBrokers().writes('t', 0, 5, 0, 20).events.at(-1)!), null)
+  assert.equal(eventLine(threeBrokers().reads('t', 0, 5, 0, 30).events.at(-1)!), null)
 })
 
 test('an exported run is replayed, or passed on as it is', async (t) => {

@@ -39,6 +39,27 @@ test('lines that are no events are left out and told, the others numbered withou
   )
 })
 
+test('a run from before reads were measured can still be opened, a wrong one of now not', () => {
+  const writes = (more: string) =>
+    '{"kind":"writes","atMs":1,"topic":"t","partitions":' +
+    `[{"partition":0,"acked":1,"failed":0,"lastAckAtMs":1,"longestGapMs":2${more}}]}`
+  const verdict = (more: string) =>
+    '{"kind":"verdict","atMs":1,"acked":1,"failed":0,"consumed":1,"lost":0,"duplicated":0,' +
+    `"reordered":0,"longestGapMs":2,"isRunning":true${more}}`
+  const reads = '"reads":{"answered":1,"failed":0,"lastAtMs":1,"longestGapMs":2}'
+  const good = [writes(''), writes(`,"longestGapEndedAtMs":1,${reads}`), verdict('')]
+  const read = parseEventLines(good.join('\n'))
+  assert.deepEqual(read.problems, [])
+  assert.equal(read.events.length, 3)
+  const bad = [
+    writes(',"longestGapEndedAtMs":null'),
+    writes(',"reads":{"answered":1}'),
+    writes(',"reads":null'),
+    verdict(',"longestReadGapMs":"2"'),
+  ]
+  assert.equal(parseEventLines(bad.join('\n')).problems.length, 4)
+})
+
 test('a torn file gives what came before the tear', () => {
   for (let cut = 0; cut < 2_000; cut += 37) {
     const { events } = parseEventLines(TEXT.slice(0, cut))

@@ -32,6 +32,8 @@ function controllerKilled(): EventScript {
     .at(900)
     .writes('t', 0, 5, 890)
     .writes('t', 1, 5, 895)
+    .reads('t', 0, 4, 898)
+    .reads('t', 1, 4, 898)
     .at(1_000)
     .fault('f1', 'kill', 1)
     .at(1_003)
@@ -58,6 +60,8 @@ function controllerKilled(): EventScript {
     .at(1_100)
     .writes('t', 0, 1, 1_090, 200)
     .writes('t', 1, 3, 1_095, 60)
+    .reads('t', 0, 1, 1_080, 85)
+    .reads('t', 1, 4, 1_090, 30)
     .at(5_000)
     .fault('f1', 'kill', 1, 'ended')
     .at(5_500)
@@ -82,6 +86,7 @@ test('a killed controller: every phase with its milliseconds since the fault', (
     ['epoch-bumped', 12, 20],
     ['partitions-elected', 50, 50],
     ['brokers-told', 55, 60],
+    ['first-fetch', -5, 80],
     ['first-write', -110, 90],
     ['registered-again', 12, 4_500],
     ['isr-full', 40, 5_100],
@@ -97,8 +102,50 @@ test('a killed controller: every phase with its milliseconds since the fault', (
   ])
   assert.equal(failover.unavailableMs, 200)
   assert.deepEqual(failover.outages, [
-    { topic: 't', partition: 0, role: 'leader', lastAckMs: -110, firstAckMs: 90, gapMs: 200 },
+    { topic: 't', partition: 0, role: 'leader', lastMs: -110, firstMs: 90, gapMs: 200 },
   ])
+  assert.equal(failover.unreadableMs, 85)
+  assert.deepEqual(failover.readOutages, [
+    { topic: 't', partition: 0, role: 'leader', lastMs: -5, firstMs: 80, gapMs: 85 },
+    { topic: 't', partition: 1, role: 'follower', lastMs: 60, firstMs: 90, gapMs: 30 },
+  ])
+})
+
+test('a partition that cannot be read yet is told how long so far', () => {
+  const script = threeBrokers()
+    .at(900)
+    .reads('t', 0, 4, 895)
+    .at(1_000)
+    .fault('f1', 'pause', 1)
+    .at(3_000)
+    .reads('t', 0, 0, 990)
+  const failover = onlyOne(script)
+  assert.equal(failover.unreadableMs, 2_010)
+  assert.deepEqual([failover.readOutages[0]!.firstMs, failover.unavailableMs], [null, null])
+  const later = onlyOne(script.at(7_100).reads('t', 0, 2, 7_095, 6_100))
+  assert.deepEqual([later.unreadableMs, later.readOutages[0]!.firstMs], [6_100, 6_095])
+})
+
+test('a run from before reads were measured has its writes, and no phase of reads', () => {
+  const old = controllerKilled().events.filter(
+    (event) =>
+      event.kind !== 'writes' || event.partitions.every(({ reads }) => reads === undefined),
+  )
+  const failover = foldFailovers(old)[0]!
+  assert.deepEqual([failover.unavailableMs, failover.unreadableMs], [200, null])
+  assert.equal(
+    failover.phases.some(({ kind }) => kind === 'first-fetch'),
+    false,
+  )
+})
+
+test('where a gap in a span ended is told, and need not be guessed from the event before', () => {
+  const script = threeBrokers().at(900).reads('t', 0, 4, 895).at(1_000).fault('f1', 'kill', 1)
+  script.at(1_010).remove('/brokers/ids/1').at(1_030).state('t-0', 2, 8, [2, 3], 5)
+  // The last answer before the gap came in the same span.
+  const failover = onlyOne(script.at(1_060).reads('t', 0, 3, 1_060, 58))
+  assert.deepEqual([phase(failover, 'first-fetch').startMs], [2])
+  assert.equal(phase(failover, 'first-fetch').endMs, 60)
 })
 
 test('folding a prefix and then the rest is folding all', () => {

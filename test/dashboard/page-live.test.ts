@@ -1,12 +1,12 @@
 /**
  * The page over a real cluster: the controller is killed by a button, and what the page then says agrees
- * with what a ZooKeeper session of our own saw and what the verifier's clients measured themselves.
+ * with what a ZooKeeper session of our own saw and what the verifier's writers and readers measured.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
 import type { ClusterTarget } from '../../src/chaos/cluster-target.ts'
-import type { ClusterEvent } from '../../src/dashboard/history/events.ts'
+import type { ClusterEvent, PartitionWrites } from '../../src/dashboard/history/events.ts'
 import { openLiveCluster } from '../../src/dashboard/live-cluster.ts'
 import { openObserverClient } from '../../src/dashboard/observer/observer-client.ts'
 import { startDashboard } from '../../src/dashboard/start-dashboard.ts'
@@ -54,20 +54,30 @@ function milliseconds(text: string): number {
   return Number(match[1]) * (match[2] === 's' ? 1_000 : 1)
 }
 
+/** Without writes, without reads. */
+async function gapsShown(page: Page): Promise<number[]> {
+  const texts = await page.locator('.failover-summary strong').allTextContents()
+  return texts.map(milliseconds)
+}
+
 async function phaseOf(page: Page, name: string): Promise<{ tookMs: number; doneMs: number }> {
   const row = page.locator('.phases tbody tr', { has: page.getByText(name, { exact: true }) })
   const [took, done] = await row.locator('td.ms').allTextContents()
   return { tookMs: milliseconds(took!), doneMs: milliseconds(done!.replace('+', '')) }
 }
 
-/** What the writers measured of this failover: a busy machine may make longer gaps at other times. */
-function longestGapAfterFault(events: readonly ClusterEvent[], shownMs: number): number {
+/** What the clients measured of this failover: a busy machine may make longer gaps at other times. */
+function longestGapAfterFault(
+  events: readonly ClusterEvent[],
+  shownMs: number,
+  gapOf: (each: PartitionWrites) => number,
+): number {
   const fault = events.find((event) => event.kind === 'fault' && event.phase === 'started')
   assert.ok(fault !== undefined)
   const endMs = fault.atMs + shownMs + REPORTED_WITHIN_MS
   const gaps = events.flatMap((event) =>
     event.kind === 'writes' && event.atMs > fault.atMs && event.atMs <= endMs
-      ? event.partitions.map(({ longestGapMs }) => longestGapMs)
+      ? event.partitions.map(gapOf)
       : [],
   )
   return Math.max(...gaps)
@@ -121,10 +131,17 @@ test('a kill by button shows its whole timeline, with numbers that others measur
     await page.click('#verifier-toggle')
     await until('the verdict', () => !live.verifier.isRunning)
     const verdict = live.verifier.verdict!
-    const shownMs = milliseconds(await textOf(page, '.failover-summary strong'))
-    const measuredMs = longestGapAfterFault(live.observer.events, shownMs)
-    t.diagnostic(`without writes: page ${shownMs} ms, clients ${measuredMs} ms`)
-    assert.ok(Math.abs(shownMs - measuredMs) <= AGREEMENT_MS)
+    const [writesMs, readsMs] = await gapsShown(page)
+    const { events } = live.observer
+    const writersMs = longestGapAfterFault(events, writesMs!, (each) => each.longestGapMs)
+    t.diagnostic(`without writes: page ${writesMs} ms, writers ${writersMs} ms`)
+    assert.ok(Math.abs(writesMs! - writersMs) <= AGREEMENT_MS)
+    const readersMs = longestGapAfterFault(events, readsMs!, ({ reads }) => reads!.longestGapMs)
+    t.diagnostic(`without reads: page ${readsMs} ms, readers ${readersMs} ms`)
+    assert.ok(Math.abs(readsMs! - readersMs) <= AGREEMENT_MS)
+    const fetched = await phaseOf(page, 'First fetch answered')
+    assert.ok(fetched.doneMs >= elected.doneMs - AGREEMENT_MS, `${fetched.doneMs} ms`)
+    assert.ok(fetched.tookMs <= readsMs! + AGREEMENT_MS, `${fetched.tookMs} ms`)
     assert.deepEqual([verdict.lost, verdict.duplicated, verdict.reordered], [0, 0, 0])
     await untilText(page, '#count-lost', /^0$/)
     assert.equal(await textOf(page, '#fact-under-replicated'), '0')

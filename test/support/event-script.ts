@@ -153,6 +153,15 @@ export class EventScript {
     const each = { partition, acked, failed: acked === 0 ? 1 : 0, lastAckAtMs, longestGapMs }
     return this.add({ kind: 'writes', atMs: this.#nowMs, topic, partitions: [each] })
   }
+
+  /** As `writes`, of fetches; the longest gap ended with the last answer. */
+  reads(topic: string, partition: number, answered: number, lastAt: number, gapMs = 0): this {
+    const lastAtMs = SCRIPT_START_MS + lastAt
+    const gap = { longestGapMs: gapMs, longestGapEndedAtMs: answered === 0 ? 0 : lastAtMs }
+    const reads = { answered, failed: answered === 0 ? 1 : 0, lastAtMs, ...gap }
+    const each = { partition, acked: 0, failed: 0, lastAckAtMs: 0, longestGapMs: 0, reads }
+    return this.add({ kind: 'writes', atMs: this.#nowMs, topic, partitions: [each] })
+  }
 }
 
 /** Three brokers, 1 controls in epoch 5, and leads `t-0`; 2 leads `t-1`. */

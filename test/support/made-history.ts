@@ -68,6 +68,7 @@ class MadeCluster {
   #acked = 0
   #faults = 0
   #longestGapMs = 0
+  #longestReadGapMs = 0
 
   constructor({ brokers, partitions, replicas = 3, startMs = START_MS }: MadeOptions) {
     this.#nowMs = startMs
@@ -87,7 +88,7 @@ class MadeCluster {
     const untilMs = this.#nowMs + ms
     while (this.#nowMs < untilMs) {
       this.#nowMs += 250
-      this.#writes(52, 11)
+      this.#writes(52, 11, 12)
     }
     this.#nowMs = untilMs
   }
@@ -120,7 +121,7 @@ class MadeCluster {
     this.#nowMs += 38
     this.#depose(dead)
     this.#takeOver(dead, 12)
-    this.#firstWrite(148)
+    this.#firstWrite(148, 96)
     this.wait(4_000)
     this.#register(dead, 'created')
     this.#emit({ kind: 'link', to: { kind: 'broker', brokerId: dead }, isUp: true })
@@ -139,7 +140,7 @@ class MadeCluster {
     this.#nowMs += 4_800
     this.#depose(asleep)
     this.#takeOver(asleep, 19)
-    this.#firstWrite(6_080)
+    this.#firstWrite(6_080, 6_030)
     this.wait(2_500)
     this.#endFault(id, 'pause', asleep)
     this.#nowMs += 15
@@ -254,14 +255,15 @@ class MadeCluster {
     }
   }
 
-  #firstWrite(gapMs: number): void {
+  #firstWrite(gapMs: number, readGapMs: number): void {
     this.#nowMs += 9
     this.#longestGapMs = Math.max(this.#longestGapMs, gapMs)
-    this.#writes(3, gapMs)
+    this.#longestReadGapMs = Math.max(this.#longestReadGapMs, readGapMs)
+    this.#writes(3, gapMs, readGapMs)
     this.#verdict(true)
   }
 
-  #writes(acked: number, longestGapMs: number): void {
+  #writes(acked: number, longestGapMs: number, readGapMs: number): void {
     this.#acked += acked * VERIFY_PARTITIONS
     const partitions = Array.from({ length: VERIFY_PARTITIONS }, (_, partition) => ({
       partition,
@@ -269,6 +271,14 @@ class MadeCluster {
       failed: 0,
       lastAckAtMs: this.#nowMs - 1,
       longestGapMs,
+      longestGapEndedAtMs: this.#nowMs - 1,
+      reads: {
+        answered: acked,
+        failed: 0,
+        lastAtMs: this.#nowMs - 1,
+        longestGapMs: readGapMs,
+        longestGapEndedAtMs: this.#nowMs - 1,
+      },
     }))
     this.#emit({ kind: 'writes', topic: 'samsa-verify', partitions })
     if (this.events.length % 8 === 0) this.#verdict(true)
@@ -284,6 +294,7 @@ class MadeCluster {
       duplicated: 0,
       reordered: 0,
       longestGapMs: this.#longestGapMs,
+      longestReadGapMs: this.#longestReadGapMs,
       isRunning,
     })
   }

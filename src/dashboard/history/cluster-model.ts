@@ -121,6 +121,8 @@ export interface PartitionWrites {
   failed: number
   lastAckAtMs: number
   longestGapMs: number
+  /** Wall clock of the last fetch that was answered; 0: none that we know of. */
+  lastReadAtMs: number
 }
 
 const ELECTED = /successfully elected as the controller\. Epoch incremented to (\d+)/
@@ -405,13 +407,14 @@ function applyWrites(
     partitions = new Map()
     model.writes.set(event.topic, partitions)
   }
-  for (const { partition, acked, failed, lastAckAtMs, longestGapMs } of event.partitions) {
+  for (const { partition, acked, failed, lastAckAtMs, longestGapMs, reads } of event.partitions) {
     const so = partitions.get(partition)
     partitions.set(partition, {
       acked: (so?.acked ?? 0) + acked,
       failed: (so?.failed ?? 0) + failed,
       lastAckAtMs: Math.max(so?.lastAckAtMs ?? 0, lastAckAtMs),
       longestGapMs: Math.max(so?.longestGapMs ?? 0, longestGapMs),
+      lastReadAtMs: Math.max(so?.lastReadAtMs ?? 0, reads?.lastAtMs ?? 0),
     })
   }
 }

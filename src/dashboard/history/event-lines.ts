@@ -25,6 +25,9 @@ const orNull = (check: Check): Check => {
 const oneOf = (...words: readonly string[]): Check => {
   return (value) => words.includes(value as string)
 }
+const optional = (check: Check): Check => {
+  return (value) => value === undefined || check(value)
+}
 const COUNTERS = ['acked', 'failed', 'consumed', 'lost', 'duplicated', 'reordered', 'longestGapMs']
 
 /** The fields that folding relies on. */
@@ -59,6 +62,7 @@ const FIELDS: Readonly<Record<ClusterEvent['kind'], Readonly<Record<string, Chec
   writes: { topic: isText, partitions: (value) => Array.isArray(value) && value.every(isWrites) },
   verdict: {
     ...Object.fromEntries(COUNTERS.map((name) => [name, isNumber])),
+    longestReadGapMs: optional(isNumber),
     isRunning: isFlag,
   },
 }
@@ -115,8 +119,17 @@ function isWriter(value: unknown): boolean {
 }
 
 function isWrites(value: unknown): boolean {
+  const names = ['partition', 'acked', 'failed', 'lastAckAtMs']
+  return isSpan(value, names) && optional(isReads)((value as Record<string, unknown>).reads)
+}
+
+function isReads(value: unknown): boolean {
+  return isSpan(value, ['answered', 'failed', 'lastAtMs'])
+}
+
+function isSpan(value: unknown, names: readonly string[]): boolean {
   if (!isObject(value)) return false
   const each = value as Record<string, unknown>
-  const names = ['partition', 'acked', 'failed', 'lastAckAtMs', 'longestGapMs']
-  return names.every((name) => isNumber(each[name]))
+  if (!optional(isNumber)(each.longestGapEndedAtMs)) return false
+  return [...names, 'longestGapMs'].every((name) => isNumber(each[name]))
 }

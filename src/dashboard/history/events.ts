@@ -87,21 +87,38 @@ export interface FaultEvent extends EventBase {
 }
 
 /**
- * What the verifier's writers saw since the last such event, per partition of its topic. Sent at least
- * ten times a second while it writes, and at once for the first acknowledgement after a failure.
+ * What the verifier's writers and readers saw since the last such event, per partition of its topic.
+ * Sent at least ten times a second while it writes, and at once for the first success after a failure.
  */
 export interface WritesEvent extends EventBase {
   readonly kind: 'writes'
   readonly topic: string
-  readonly partitions: readonly {
-    readonly partition: number
-    readonly acked: number
-    readonly failed: number
-    /** Wall clock of the last acknowledgement, 0 before the first. */
-    readonly lastAckAtMs: number
-    /** Longest time between two acknowledgements that ended in this span. */
-    readonly longestGapMs: number
-  }[]
+  readonly partitions: readonly PartitionWrites[]
+}
+
+export interface PartitionWrites extends GapOfSpan {
+  readonly partition: number
+  readonly acked: number
+  readonly failed: number
+  /** Wall clock of the last acknowledgement, 0 before the first. */
+  readonly lastAckAtMs: number
+  /** Older runs do not have them. */
+  readonly reads?: PartitionReads
+}
+
+export interface PartitionReads extends GapOfSpan {
+  /** Fetches that were answered, with records or without. */
+  readonly answered: number
+  readonly failed: number
+  /** Wall clock of the last answer, 0 before the first. */
+  readonly lastAtMs: number
+}
+
+/** The longest time between two successes of which the second was in this span. */
+export interface GapOfSpan {
+  readonly longestGapMs: number
+  /** Wall clock of the second, 0 when there was none. Older runs do not tell. */
+  readonly longestGapEndedAtMs?: number
 }
 
 export interface VerdictEvent extends EventBase {
@@ -113,6 +130,8 @@ export interface VerdictEvent extends EventBase {
   readonly duplicated: number
   readonly reordered: number
   readonly longestGapMs: number
+  /** The longest time that one partition could not be read; older runs do not tell. */
+  readonly longestReadGapMs?: number
   readonly isRunning: boolean
 }
 

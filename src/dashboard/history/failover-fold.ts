@@ -3,6 +3,7 @@
  * ZooKeeper that vanishes without one. What follows is given to the failover of the broker that it is
  * about, so that failovers which overlap stay apart as far as the events tell.
  */
+import { addClientGaps } from './client-gaps.ts'
 import {
   applyEvent,
   type ClusterModel,
@@ -15,12 +16,12 @@ import type {
   FaultEvent,
   FaultKind,
   LinkEvent,
-  WritesEvent,
   ZnodeEvent,
 } from './events.ts'
 import {
   type FailoverCause,
   type FailoverRecord,
+  mark,
   newRecord,
   type ObservedCause,
   type PartitionBefore,
@@ -70,8 +71,6 @@ const LOSES_SESSION: ReadonlySet<FaultKind> = new Set([
   'expire-session',
 ])
 const LONGEST_MS = 600_000
-/** A gap in the writes that begins so much after the last thing that happened has other reasons. */
-const GAP_BEGINS_MS = 250
 const TOLD_AFTER_MS = 2_000
 const NOBODY: ReadonlySet<number | null> = new Set()
 
@@ -103,7 +102,7 @@ export function onFailoverEvent(fold: FailoverFold, event: ClusterEvent): void {
       onLog(fold, event)
       break
     case 'writes':
-      onWrites(fold, event)
+      addClientGaps(fold.open, fold.model, event)
       break
     case 'verdict':
       break
@@ -161,11 +160,6 @@ function beginObserved(
   const shutdownMs = brokerId === null ? undefined : fold.shutdowns.get(brokerId)
   record.isOrderly = shutdownMs !== undefined && event.atMs - shutdownMs <= LINK_EXPLAINS_MS
   return record
-}
-
-function mark(record: FailoverRecord, atMs: number): void {
-  record.lastMs = Math.max(record.lastMs, atMs)
-  record.revision += 1
 }
 
 function closeQuiet(fold: FailoverFold, nowMs: number): void {
@@ -436,38 +430,4 @@ function isSoon(record: FailoverRecord, brokerId: number, atMs: number): boolean
   const firstMs = gone[0]?.atMs ?? startMs
   const lastMs = Math.max(firstMs, controllerNew?.atMs ?? 0, lastElectionMs ?? 0)
   return atMs <= lastMs + TOLD_AFTER_MS || (!told.has(brokerId) && lastElectionMs !== null)
-}
-
-// ── writes ──
-
-function onWrites(fold: FailoverFold, { topic, partitions, atMs }: WritesEvent): void {
-  for (const { partition, acked, longestGapMs } of partitions) {
-    const lastAckMs = fold.model.writes.get(topic)?.get(partition)?.lastAckAtMs ?? 0
-    if (lastAckMs === 0) continue
-    const firstAckMs = acked > 0 ? lastAckMs + longestGapMs : null
-    const untilMs = firstAckMs ?? atMs
-    const name = partitionName(topic, partition)
-    for (const record of fold.open) {
-      const was = record.before.get(name)
-      if (was === undefined || !isOfRecord(record, lastAckMs, untilMs)) continue
-      const old = record.gaps.get(name)
-      if (old !== undefined && old.untilMs - old.lastAckMs > untilMs - lastAckMs) continue
-      const { isLed } = was
-      record.gaps.set(name, { topic, partition, isLed, lastAckMs, firstAckMs, untilMs })
-      if (firstAckMs !== null) mark(record, firstAckMs)
-      else record.revision += 1
-    }
-  }
-}
-
-function isOfRecord(record: FailoverRecord, lastAckMs: number, untilMs: number): boolean {
-  const turmoilMs = Math.max(
-    record.startMs,
-    record.linkDownMs ?? 0,
-    record.gone.at(-1)?.atMs ?? 0,
-    record.controllerNew?.atMs ?? 0,
-    record.isrShrunkMs ?? 0,
-    record.lastElectionMs ?? 0,
-  )
-  return untilMs > record.startMs && lastAckMs <= turmoilMs + GAP_BEGINS_MS
 }

@@ -1,12 +1,12 @@
 /** The phases of a failover out of what was gathered about it. */
-import type { FailoverRecord } from './failover-record.ts'
+import type { ClientGap, FailoverRecord } from './failover-record.ts'
 import type { HowGone, Phase, PhaseKind } from './failovers.ts'
 
 type Rest = Omit<Phase, 'kind' | 'startMs' | 'endMs'>
 
-/** An acknowledgement may be heard of a little before the election that made it possible. */
-const ACK_BEFORE_ELECTION_MS = 100
-/** Without an election a pause between acknowledgements counts from here on. */
+/** A success may be heard of a little before the election that made it possible. */
+const BEFORE_ELECTION_MS = 100
+/** Without an election a pause between successes counts from here on. */
 const OUTAGE_MS_MIN = 250
 
 /** In the order of their ends. */
@@ -38,6 +38,7 @@ export function phasesOf(record: FailoverRecord): Phase[] {
   addElections(record, add)
   addTold(record, add)
   addFirstWrite(record, add)
+  addFirstFetch(record, add)
   add('registered-again', gone[0]?.atMs ?? lostMs, backMs, { text: `${who} registered again` })
   add('isr-full', record.isrShrunkMs ?? startMs, record.isrFullMs, {
     text: 'every ISR as it was before',
@@ -89,19 +90,34 @@ function addTold({ told, startMs }: FailoverRecord, add: Add): void {
 }
 
 function addFirstWrite({ gaps, elections }: FailoverRecord, add: Add): void {
-  let first: { name: string; lastAckMs: number; firstAckMs: number } | null = null
+  const first = firstSuccess(gaps.writes, elections)
+  if (first === null) return
+  add('first-write', first.lastMs, first.firstMs, { text: `acknowledged on ${first.name}` })
+}
+
+function addFirstFetch({ gaps, elections }: FailoverRecord, add: Add): void {
+  const first = firstSuccess(gaps.reads, elections)
+  if (first === null) return
+  add('first-fetch', first.lastMs, first.firstMs, { text: `answered on ${first.name}` })
+}
+
+/** On partitions that the broker led, if there is a client of such. */
+function firstSuccess(
+  gaps: ReadonlyMap<string, ClientGap>,
+  elections: FailoverRecord['elections'],
+): { readonly name: string; readonly lastMs: number; readonly firstMs: number } | null {
+  let first: { name: string; lastMs: number; firstMs: number } | null = null
   const all = [...gaps]
   const candidates = all.some(([, { isLed }]) => isLed) ? all.filter(([, gap]) => gap.isLed) : all
-  for (const [name, { lastAckMs, firstAckMs }] of candidates) {
-    if (firstAckMs === null) continue
+  for (const [name, { lastMs, firstMs }] of candidates) {
+    if (firstMs === null) continue
     const election = elections.get(name)
     const counts =
       election === undefined
-        ? firstAckMs - lastAckMs >= OUTAGE_MS_MIN
-        : firstAckMs >= election.atMs - ACK_BEFORE_ELECTION_MS
-    if (!counts || (first !== null && first.firstAckMs <= firstAckMs)) continue
-    first = { name, lastAckMs, firstAckMs }
+        ? firstMs - lastMs >= OUTAGE_MS_MIN
+        : firstMs >= election.atMs - BEFORE_ELECTION_MS
+    if (!counts || (first !== null && first.firstMs <= firstMs)) continue
+    first = { name, lastMs, firstMs }
   }
-  if (first === null) return
-  add('first-write', first.lastAckMs, first.firstAckMs, { text: `acknowledged on ${first.name}` })
+  return first
 }

@@ -47,7 +47,11 @@ export interface FailoverRecord {
   readonly elections: Map<string, { readonly atMs: number; readonly leader: number }>
   lastElectionMs: number | null
   readonly told: Map<number, { readonly firstMs: number; lastMs: number }>
-  readonly gaps: Map<string, WriteGap>
+  /** By partition, the longest. */
+  readonly gaps: {
+    readonly writes: Map<string, ClientGap>
+    readonly reads: Map<string, ClientGap>
+  }
   isrShrunkMs: number | null
   readonly shrunk: Set<string>
   isrFullMs: number | null
@@ -58,14 +62,15 @@ export interface FailoverRecord {
   revision: number
 }
 
-/** Between two acknowledgements. */
-export interface WriteGap {
+/** Between two acknowledgements, or two answers to fetches. */
+export interface ClientGap {
   readonly topic: string
   readonly partition: number
   readonly isLed: boolean
-  readonly lastAckMs: number
+  /** Of the last success before it, and of the first after it. */
+  readonly lastMs: number
   /** Null: there was none yet, as of `untilMs`. */
-  readonly firstAckMs: number | null
+  readonly firstMs: number | null
   readonly untilMs: number
 }
 
@@ -102,7 +107,7 @@ export function newRecord(
     elections: new Map(),
     lastElectionMs: null,
     told: new Map(),
-    gaps: new Map(),
+    gaps: { writes: new Map(), reads: new Map() },
     isrShrunkMs: null,
     shrunk: new Set(),
     isrFullMs: null,
@@ -110,6 +115,12 @@ export function newRecord(
     isOver: false,
     revision: 0,
   }
+}
+
+/** Something was added that happened then. */
+export function mark(record: FailoverRecord, atMs: number): void {
+  record.lastMs = Math.max(record.lastMs, atMs)
+  record.revision += 1
 }
 
 function partitionsBefore(

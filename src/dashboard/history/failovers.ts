@@ -7,7 +7,7 @@
 import type { ClusterEvent } from './events.ts'
 import { createFold, type FailoverFold, onFailoverEvent } from './failover-fold.ts'
 import { phasesOf } from './failover-phases.ts'
-import type { FailoverCause, FailoverRecord } from './failover-record.ts'
+import type { ClientGap, FailoverCause, FailoverRecord } from './failover-record.ts'
 
 export type { FailoverFold } from './failover-fold.ts'
 export type { FailoverCause, ObservedCause } from './failover-record.ts'
@@ -21,6 +21,7 @@ export type PhaseKind =
   | 'partitions-elected'
   | 'brokers-told'
   | 'first-write'
+  | 'first-fetch'
   | 'registered-again'
   | 'isr-full'
   | 'zookeeper-back'
@@ -44,15 +45,16 @@ export interface Phase {
 /** Unknown: no other broker's log is heard that would have told of a proof of death. */
 export type HowGone = 'session-expired' | 'proof-of-death' | 'closed' | 'unknown'
 
+/** How long a partition could not be written to, or not be read from. */
 export interface PartitionOutage {
   readonly topic: string
   readonly partition: number
   /** What the broker was to it. */
   readonly role: 'leader' | 'follower'
-  /** Since the failover's start: negative when it was before. */
-  readonly lastAckMs: number
+  /** The last success, since the failover's start: negative when it was before. */
+  readonly lastMs: number
   /** Null: none yet. */
-  readonly firstAckMs: number | null
+  readonly firstMs: number | null
   /** Between the two; while there is none yet, so far. */
   readonly gapMs: number
 }
@@ -74,8 +76,12 @@ export interface Failover {
   readonly phases: readonly Phase[]
   /** Longest time without acknowledgement of one partition, so far; null when nobody wrote. */
   readonly unavailableMs: number | null
-  /** By topic and partition. */
+  /** Of writes, by topic and partition. */
   readonly outages: readonly PartitionOutage[]
+  /** Longest time without an answered fetch of one partition, so far; null when nobody read. */
+  readonly unreadableMs: number | null
+  /** Of reads, by topic and partition. */
+  readonly readOutages: readonly PartitionOutage[]
   /** End of the last phase so far, since the start. */
   readonly durationMs: number
   /** Nothing more will be added. */
@@ -109,8 +115,8 @@ export function failoversOf({ records, views }: FailoverFold): Failover[] {
 
 function failoverOf(record: FailoverRecord): Failover {
   const phases = phasesOf(record)
-  const outages = outagesOf(record)
-  const gaps = outages.map(({ gapMs }) => gapMs)
+  const outages = outagesOf(record.gaps.writes, record.startMs)
+  const readOutages = outagesOf(record.gaps.reads, record.startMs)
   return {
     id: `failover-${record.seq}`,
     cause: record.cause,
@@ -120,22 +126,28 @@ function failoverOf(record: FailoverRecord): Failover {
     startMs: record.startMs,
     failure: record.failure,
     phases,
-    unavailableMs: gaps.length === 0 ? null : Math.max(...gaps),
+    unavailableMs: longestMs(outages),
     outages,
+    unreadableMs: longestMs(readOutages),
+    readOutages,
     durationMs: Math.max(0, ...phases.map(({ endMs }) => endMs)),
     isOver: record.isOver,
   }
 }
 
-function outagesOf({ gaps, startMs }: FailoverRecord): PartitionOutage[] {
+function longestMs(outages: readonly PartitionOutage[]): number | null {
+  return outages.length === 0 ? null : Math.max(...outages.map(({ gapMs }) => gapMs))
+}
+
+function outagesOf(gaps: ReadonlyMap<string, ClientGap>, startMs: number): PartitionOutage[] {
   const outages = [...gaps.values()].map(
-    ({ topic, partition, isLed, lastAckMs, firstAckMs, untilMs }): PartitionOutage => ({
+    ({ topic, partition, isLed, lastMs, firstMs, untilMs }): PartitionOutage => ({
       topic,
       partition,
       role: isLed ? 'leader' : 'follower',
-      lastAckMs: lastAckMs - startMs,
-      firstAckMs: firstAckMs === null ? null : firstAckMs - startMs,
-      gapMs: untilMs - lastAckMs,
+      lastMs: lastMs - startMs,
+      firstMs: firstMs === null ? null : firstMs - startMs,
+      gapMs: untilMs - lastMs,
     }),
   )
   return outages.sort((a, b) =>

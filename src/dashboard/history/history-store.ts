@@ -8,7 +8,9 @@ import { parseEventLines } from './event-lines.ts'
 import type {
   ClusterEvent,
   FaultEvent,
+  GapOfSpan,
   LinkEvent,
+  PartitionReads,
   UnnumberedEvent,
   VerdictEvent,
   WritesEvent,
@@ -119,15 +121,38 @@ function addWrites(so: WritesEvent | undefined, event: WritesEvent): WritesEvent
   const partitions = new Map(so?.partitions.map((each) => [each.partition, each]))
   for (const each of event.partitions) {
     const old = partitions.get(each.partition)
+    const reads = addReads(old?.reads, each.reads)
     partitions.set(each.partition, {
       partition: each.partition,
       acked: each.acked + (old?.acked ?? 0),
       failed: each.failed + (old?.failed ?? 0),
       lastAckAtMs: Math.max(each.lastAckAtMs, old?.lastAckAtMs ?? 0),
-      longestGapMs: Math.max(each.longestGapMs, old?.longestGapMs ?? 0),
+      ...longerGap(old, each),
+      ...(reads === undefined ? {} : { reads }),
     })
   }
   return { ...event, partitions: [...partitions.values()] }
+}
+
+function addReads(
+  so: PartitionReads | undefined,
+  reads: PartitionReads | undefined,
+): PartitionReads | undefined {
+  if (so === undefined || reads === undefined) return reads ?? so
+  return {
+    answered: so.answered + reads.answered,
+    failed: so.failed + reads.failed,
+    lastAtMs: Math.max(so.lastAtMs, reads.lastAtMs),
+    ...longerGap(so, reads),
+  }
+}
+
+function longerGap(so: GapOfSpan | undefined, next: GapOfSpan): GapOfSpan {
+  const { longestGapMs, longestGapEndedAtMs } =
+    so !== undefined && so.longestGapMs > next.longestGapMs ? so : next
+  return longestGapEndedAtMs === undefined
+    ? { longestGapMs }
+    : { longestGapMs, longestGapEndedAtMs }
 }
 
 /** Throws with the number of the first line that is no event. */

@@ -17,8 +17,11 @@ export function wordsOf(event: ClusterEvent): string {
       const whom = event.brokerId === null ? 'ZooKeeper' : `broker ${event.brokerId}`
       return `${event.fault} of ${whom} ${event.phase}: ${event.detail}`
     }
-    case 'writes':
-      return `${event.partitions.reduce((sum, { acked }) => sum + acked, 0)} writes acknowledged`
+    case 'writes': {
+      const acked = event.partitions.reduce((sum, each) => sum + each.acked, 0)
+      const answered = event.partitions.reduce((sum, { reads }) => sum + (reads?.answered ?? 0), 0)
+      return `${acked} writes acknowledged, ${answered} fetches answered`
+    }
     case 'verdict':
       return `acknowledged ${event.acked}, consumed ${event.consumed}, lost ${event.lost}, duplicated ${event.duplicated}, reordered ${event.reordered}`
   }

@@ -1,41 +1,14 @@
 /** Failovers with their phases: a bar each on one line of time, and how long clients could not write. */
-import type { Failover, Phase, PhaseKind } from '../history/failovers.ts'
+import type { Failover } from '../history/failovers.ts'
 import { byId, ElementList, find, h, setAttribute, setClass, setShown, setText } from './dom.ts'
+import { axisOf, type PhaseRow, rowsOf, takeoverMs } from './failover-rows.ts'
 import { clockTime, duration, plural } from './format.ts'
 import { SHOWN_GAP_MS } from './lane-spans.ts'
 import { epochClass } from './palette.ts'
 import type { Page, Shown, View } from './shown.ts'
 
-interface PhaseRow {
-  readonly key: string
-  readonly name: string
-  readonly text: string
-  /** Since the fault; null: not yet, or nobody saw it. */
-  readonly startMs: number | null
-  readonly endMs: number | null
-  readonly kind: 'fault' | 'gap' | 'phase'
-  /** Of the controller in force when it was done. */
-  readonly epoch: number | null
-}
-
-const NAMES: Readonly<Record<PhaseKind, string>> = {
-  'connection-lost': 'Connection lost',
-  'registration-gone': 'Registration gone',
-  'controller-gone': '/controller gone',
-  'controller-elected': 'New controller',
-  'epoch-bumped': 'Controller epoch bumped',
-  'partitions-elected': 'Partitions re-elected',
-  'brokers-told': 'Brokers told',
-  'first-write': 'First write acknowledged',
-  'registered-again': 'Registered again',
-  'isr-full': 'ISR full again',
-  'zookeeper-back': 'ZooKeeper back',
-}
 /** When the waiting takes more of the line, the rest can be seen on its own. */
 const ZOOM_FROM_SHARE = 0.5
-/** What comes long after the failover itself would flatten its bars. */
-const RECOVERY: ReadonlySet<PhaseKind> = new Set(['registered-again', 'isr-full', 'zookeeper-back'])
-
 export class FailoverView implements View {
   readonly #page: Page
   readonly #list: ElementList<Failover>
@@ -91,7 +64,13 @@ export class FailoverView implements View {
       (row) => this.#makeRow(row),
       (element, row) => this.#updateRow(element, row),
     )
-    this.#summary.append(h('strong'), h('span'), h('span', { class: 'dim' }), this.#zoom)
+    this.#summary.append(
+      h('span', {}, h('strong'), h('span')),
+      h('span', {}, h('strong'), h('span')),
+      h('span'),
+      h('span', { class: 'dim' }),
+      this.#zoom,
+    )
     this.#zoom.addEventListener('click', () => {
       this.#isZoomed = !this.#isZoomed
       page.invalidate()
@@ -132,12 +111,11 @@ export class FailoverView implements View {
     setText(this.#zoom, this.#isZoomed ? 'Whole failover' : 'Only the takeover')
     const startMs = (goneMs ?? 0) - (whole.endMs - (goneMs ?? 0)) * 0.1
     this.#axis = canZoom && this.#isZoomed ? { startMs, endMs: whole.endMs } : whole
-    const [gap, title, when] = this.#summary.children
-    const { unavailableMs } = failover
-    setText(gap!, unavailableMs === null ? 'no client wrote' : duration(unavailableMs))
-    const unavailable = unavailableMs === null ? '' : 'without an acknowledged write: '
+    const [written, read, title, when] = this.#summary.children
+    showGap(written!, failover.unavailableMs, 'without an acknowledged write', 'no client wrote')
+    showGap(read!, failover.unreadableMs, 'without an answered fetch')
     const failed = failover.failure === null ? '' : ` (${failover.failure})`
-    setText(title!, `${unavailable}${failover.title}${failed}`)
+    setText(title!, `${failover.title}${failed}`)
     setText(when!, `at ${clockTime(failover.startMs)}${failover.isOver ? '' : ', going on'}`)
     this.#phases.show(rows)
   }
@@ -153,9 +131,13 @@ export class FailoverView implements View {
     setAttribute(item, 'aria-selected', String(isChosen))
     if (isChosen) setAttribute(byId('failover-list'), 'aria-activedescendant', failover.id)
     setText(item.querySelector('span')!, failover.title)
-    const { unavailableMs } = failover
-    const gap = unavailableMs === null ? '' : ` · ${duration(unavailableMs)} without writes`
-    setText(item.querySelector('small')!, `${clockTime(failover.startMs)}${gap}`)
+    const { unavailableMs, unreadableMs } = failover
+    const times = [
+      unavailableMs === null ? [] : `writes ${duration(unavailableMs)}`,
+      unreadableMs === null ? [] : `reads ${duration(unreadableMs)}`,
+    ].flat()
+    const gaps = times.length === 0 ? '' : ` · without ${times.join(', ')}`
+    setText(item.querySelector('small')!, `${clockTime(failover.startMs)}${gaps}`)
   }
 
   #makeRow({ kind }: PhaseRow): HTMLTableRowElement {
@@ -224,69 +206,9 @@ export class FailoverView implements View {
   }
 }
 
-/** `untilMs`: the shown moment since the fault; what ended later has not happened yet. */
-function rowsOf(
-  failover: Failover,
-  untilMs: number,
-  epochAt: (ms: number) => number | null,
-): PhaseRow[] {
-  const fault = { key: 'fault', name: 'Fault', text: failover.title } as const
-  const rows: PhaseRow[] = [{ ...fault, startMs: 0, endMs: 0, kind: 'fault', epoch: null }]
-  for (const { kind, startMs, endMs, text, brokers = [] } of failover.phases) {
-    const hasEnded = endMs <= untilMs
-    const each = brokers
-      .map(({ brokerId, atMs }) => `broker ${brokerId} +${duration(Math.max(0, atMs))}`)
-      .join(', ')
-    rows.push({
-      key: kind,
-      name: NAMES[kind],
-      text: hasEnded ? each || text : 'not yet at the shown moment',
-      startMs: hasEnded ? startMs : null,
-      endMs: hasEnded ? endMs : null,
-      kind: 'phase',
-      epoch: epochAt(endMs),
-    })
-  }
-  const worst = worstOutage(failover)
-  if (worst !== null) {
-    const hasEnded = worst.firstAckMs !== null && worst.firstAckMs <= untilMs
-    rows.push({
-      key: 'gap',
-      name: 'Clients could not write',
-      text: `${worst.topic}-${worst.partition}, the longest of ${plural(failover.outages.length, 'partition')}`,
-      startMs: worst.lastAckMs,
-      endMs: hasEnded ? worst.firstAckMs : untilMs,
-      kind: 'gap',
-      epoch: null,
-    })
-  }
-  return rows
-}
-
-function worstOutage({ outages }: Failover): Failover['outages'][number] | null {
-  const length = (each: Failover['outages'][number]): number =>
-    each.gapMs ?? Number.POSITIVE_INFINITY
-  return outages.reduce<Failover['outages'][number] | null>(
-    (worst, each) => (worst === null || length(each) > length(worst) ? each : worst),
-    null,
-  )
-}
-
-/** When the waiting was over and the others could act; null: nothing had to go first. */
-function takeoverMs({ phases }: Failover): number | null {
-  const gone = phases.filter(
-    ({ kind }) => kind === 'registration-gone' || kind === 'controller-gone',
-  )
-  return gone.length === 0 ? null : Math.min(...gone.map(({ endMs }) => endMs))
-}
-
-/** From before the fault to the end of the failover proper. */
-function axisOf(failover: Failover, untilMs: number): { startMs: number; endMs: number } {
-  const proper = failover.phases.filter(({ kind }: Phase) => !RECOVERY.has(kind))
-  const phases = proper.length > 0 ? proper : failover.phases
-  const worst = worstOutage(failover)
-  const ends = [...phases.map(({ endMs }) => endMs), worst?.firstAckMs ?? 0]
-  const endMs = Math.max(1, ...(worst?.firstAckMs === null ? [...ends, untilMs] : ends))
-  const startMs = Math.min(0, worst?.lastAckMs ?? 0)
-  return { startMs, endMs: endMs + (endMs - startMs) * 0.02 }
+function showGap(element: Element, gapMs: number | null, what: string, otherwise = ''): void {
+  const [time, text] = element.children
+  setShown(element as HTMLElement, gapMs !== null || otherwise !== '')
+  setText(time!, gapMs === null ? otherwise : duration(gapMs))
+  setText(text!, gapMs === null ? '' : ` ${what}`)
 }

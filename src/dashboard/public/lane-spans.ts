@@ -147,13 +147,14 @@ export class LaneSpans {
     const last = writing.at(-1)
     if (last?.endMs != null && atMs - last.endMs < WRITES_PAUSE_MS) last.endMs = atMs
     else writing.push({ startMs: atMs, endMs: atMs })
-    for (const { lastAckAtMs, longestGapMs } of acked) {
+    for (const { lastAckAtMs, longestGapMs, longestGapEndedAtMs } of acked) {
       if (longestGapMs < SHOWN_GAP_MS) continue
-      const startMs = lastAckAtMs - longestGapMs
+      const endMs = longestGapEndedAtMs ?? lastAckAtMs
+      const startMs = endMs - longestGapMs
       const before = gaps.at(-1)
       if (before?.endMs == null || before.endMs <= startMs) {
-        gaps.push({ startMs, endMs: lastAckAtMs })
-      } else before.endMs = Math.max(before.endMs, lastAckAtMs)
+        gaps.push({ startMs, endMs })
+      } else before.endMs = Math.max(before.endMs, endMs)
     }
   }
 

@@ -43,7 +43,11 @@ export class VerifierView implements View {
       const isBad = (verdict?.[name] ?? 0) > 0
       setAttribute(byId(`count-${name}`).parentElement!, 'data-bad', isBad ? 'on' : '')
     }
-    setText(byId('count-gap'), verdict === null ? '–' : duration(verdict.longestGapMs))
+    const showTime = (id: string, ms: number | undefined): void => {
+      setText(byId(id), ms === undefined ? '–' : duration(ms))
+    }
+    showTime('count-gap', verdict?.longestGapMs)
+    showTime('count-read-gap', verdict?.longestReadGapMs)
     const isRunning = verdict?.isRunning ?? false
     setText(this.#toggle, isRunning ? 'Stop' : 'Start')
     setAttribute(this.#toggle, 'data-running', String(isRunning))
