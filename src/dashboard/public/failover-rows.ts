@@ -1,5 +1,5 @@
 /** What the table of a failover shows, and on which line of time: the arithmetic of `failover-view.ts`. */
-import type { Failover, PartitionOutage, Phase, PhaseKind } from '../history/failovers.ts'
+import type { Failover, PartitionOutage, PhaseKind } from '../history/failovers.ts'
 import { duration, plural } from './format.ts'
 
 export interface PhaseRow {
@@ -28,8 +28,25 @@ const NAMES: Readonly<Record<PhaseKind, string>> = {
   'isr-full': 'ISR full again',
   'zookeeper-back': 'ZooKeeper back',
 }
-/** What comes long after the failover itself would flatten its bars. */
+/** What may come long after the failover itself, and would flatten its bars. */
 const RECOVERY: ReadonlySet<PhaseKind> = new Set(['registered-again', 'isr-full', 'zookeeper-back'])
+
+/** A line of time. When it is broken, what is after the break has a smaller scale. */
+export interface Axis {
+  /** Since the fault. */
+  readonly startMs: number
+  /** End of the failover proper, and the place of the break. */
+  readonly properMs: number
+  readonly endMs: number
+  /** Share of the line before the break; null: it is not broken. */
+  readonly breakAt: number | null
+}
+
+const BREAK_AT = 0.74
+/** No time lies so close to the break, where it could not be seen. */
+const BREAK_HALF = 0.025
+/** A line so much longer than the failover proper is broken. */
+const LONG_TAIL = 1.4
 
 /** `untilMs`: the shown moment since the fault; what ended later has not happened yet. */
 export function rowsOf(
@@ -69,13 +86,14 @@ function gapRow(
 ): PhaseRow | null {
   const worst = worstOf(outages)
   if (worst === null) return null
+  const hasBegun = worst.lastMs <= untilMs
   const hasEnded = worst.firstMs !== null && worst.firstMs <= untilMs
   return {
     key: `no-${what}`,
     name: `Clients could not ${what}`,
     text: `${worst.topic}-${worst.partition}, the longest of ${plural(outages.length, 'partition')}`,
-    startMs: worst.lastMs,
-    endMs: hasEnded ? worst.firstMs : untilMs,
+    startMs: hasBegun ? worst.lastMs : null,
+    endMs: hasEnded ? worst.firstMs : hasBegun ? untilMs : null,
     kind: 'gap',
     epoch: null,
   }
@@ -96,18 +114,38 @@ export function takeoverMs({ phases }: Failover): number | null {
   return gone.length === 0 ? null : Math.min(...gone.map(({ endMs }) => endMs))
 }
 
-/** From before the fault to the end of the failover proper. */
-export function axisOf(failover: Failover, untilMs: number): { startMs: number; endMs: number } {
-  const proper = failover.phases.filter(({ kind }: Phase) => !RECOVERY.has(kind))
-  const phases = proper.length > 0 ? proper : failover.phases
+/** The whole failover; what the others had to wait for is as long as it was. */
+export function axisOf(failover: Failover, untilMs: number): Axis {
   const worst = [worstOf(failover.outages), worstOf(failover.readOutages)].filter(
     (each) => each !== null,
   )
+  const proper = failover.phases.filter(({ kind }) => !RECOVERY.has(kind))
   const ends = [
-    ...phases.map(({ endMs }) => endMs),
+    ...(proper.length > 0 ? proper : failover.phases).map(({ endMs }) => endMs),
     ...worst.map((each) => each.firstMs ?? untilMs),
   ]
-  const endMs = Math.max(1, ...ends)
   const startMs = Math.min(0, ...worst.map(({ lastMs }) => lastMs))
-  return { startMs, endMs: endMs + (endMs - startMs) * 0.02 }
+  const properMs = Math.max(1, ...ends)
+  const recoveredMs = Math.max(...failover.phases.map(({ endMs }) => endMs), properMs)
+  return axisBetween(startMs, properMs, recoveredMs)
+}
+
+/** What came after the waiting, on the same line. */
+export function takeoverAxisOf({ properMs, endMs }: Axis, goneMs: number): Axis {
+  return axisBetween(goneMs - (properMs - goneMs) * 0.1, properMs, endMs)
+}
+
+function axisBetween(startMs: number, properMs: number, endMs: number): Axis {
+  const isTailLong = endMs - startMs > (properMs - startMs) * LONG_TAIL
+  return { startMs, properMs, endMs, breakAt: isTailLong ? BREAK_AT : null }
+}
+
+/** Where a time is on the line: 0 to 1. */
+export function shareOf({ startMs, properMs, endMs, breakAt }: Axis, ms: number): number {
+  const part = (fromMs: number, toMs: number): number =>
+    Math.min(1, Math.max(0, (ms - fromMs) / (toMs - fromMs)))
+  if (breakAt === null) return part(startMs, endMs)
+  return ms <= properMs
+    ? part(startMs, properMs) * (breakAt - BREAK_HALF)
+    : 1 - part(endMs, properMs) * (1 - breakAt - BREAK_HALF)
 }

@@ -1,7 +1,15 @@
 /** Failovers with their phases: a bar each on one line of time, and how long clients could not write. */
 import type { Failover } from '../history/failovers.ts'
 import { byId, ElementList, find, h, setAttribute, setClass, setShown, setText } from './dom.ts'
-import { axisOf, type PhaseRow, rowsOf, takeoverMs } from './failover-rows.ts'
+import {
+  type Axis,
+  axisOf,
+  type PhaseRow,
+  rowsOf,
+  shareOf,
+  takeoverAxisOf,
+  takeoverMs,
+} from './failover-rows.ts'
 import { clockTime, duration, plural } from './format.ts'
 import { SHOWN_GAP_MS } from './lane-spans.ts'
 import { epochClass } from './palette.ts'
@@ -17,7 +25,8 @@ export class FailoverView implements View {
   readonly #table = h('table', { class: 'phases' })
   #shown: Shown | null = null
   #chosen: Failover | null = null
-  #axis = { startMs: 0, endMs: 1 }
+  #axis: Axis = { startMs: 0, properMs: 1, endMs: 1, breakAt: null }
+  readonly #ticks = h('div', { class: 'ticks' }, h('span'), h('span'), h('span'))
   #isZoomed = false
   readonly #zoom = h('button', {
     type: 'button',
@@ -51,7 +60,7 @@ export class FailoverView implements View {
           'tr',
           {},
           h('td'),
-          h('td'),
+          h('td', {}, this.#ticks),
           h('th', { scope: 'col' }, 'took'),
           h('th', { scope: 'col' }, 'done at'),
         ),
@@ -105,12 +114,13 @@ export class FailoverView implements View {
     const rows = rowsOf(failover, untilMs, (ms) => store.lanes.epochAt(failover.startMs + ms))
     const whole = axisOf(failover, untilMs)
     const goneMs = takeoverMs(failover)
-    const canZoom = goneMs !== null && goneMs <= untilMs && goneMs > whole.endMs * ZOOM_FROM_SHARE
+    const canZoom =
+      goneMs !== null && goneMs <= untilMs && goneMs > whole.properMs * ZOOM_FROM_SHARE
     setShown(this.#zoom, canZoom)
     setAttribute(this.#zoom, 'aria-pressed', String(this.#isZoomed))
     setText(this.#zoom, this.#isZoomed ? 'Whole failover' : 'Only the takeover')
-    const startMs = (goneMs ?? 0) - (whole.endMs - (goneMs ?? 0)) * 0.1
-    this.#axis = canZoom && this.#isZoomed ? { startMs, endMs: whole.endMs } : whole
+    this.#axis = canZoom && this.#isZoomed ? takeoverAxisOf(whole, goneMs) : whole
+    this.#showTicks()
     const [written, read, title, when] = this.#summary.children
     showGap(written!, failover.unavailableMs, 'without an acknowledged write', 'no client wrote')
     showGap(read!, failover.unreadableMs, 'without an answered fetch')
@@ -118,6 +128,19 @@ export class FailoverView implements View {
     setText(title!, `${failover.title}${failed}`)
     setText(when!, `at ${clockTime(failover.startMs)}${failover.isOver ? '' : ', going on'}`)
     this.#phases.show(rows)
+  }
+
+  /** The fault or the left end, the break, the end. */
+  #showTicks(): void {
+    const { startMs, properMs, endMs, breakAt } = this.#axis
+    setAttribute(this.#table, 'data-broken', breakAt === null ? null : 'on')
+    if (breakAt !== null) this.#table.style.setProperty('--break', percent(breakAt))
+    const leftMs = Math.max(0, startMs)
+    const [left, middle, right] = this.#ticks.children as unknown as HTMLElement[]
+    setText(left!, leftMs === 0 ? '0' : `+${duration(leftMs)}`)
+    left!.style.left = percent(shareOf(this.#axis, leftMs))
+    setText(middle!, breakAt === null ? '' : `+${duration(properMs)}`)
+    setText(right!, `+${duration(endMs)}`)
   }
 
   #makeItem({ id }: Failover): HTMLElement {
@@ -180,14 +203,15 @@ export class FailoverView implements View {
       setText(at!, '')
       return
     }
-    const { startMs: from, endMs: to } = this.#axis
-    const share = (ms: number): number => Math.min(1, Math.max(0, (ms - from) / (to - from)))
+    const share = (ms: number): number => shareOf(this.#axis, ms)
     if (kind === 'phase') {
       setClass(bar, `bar ${epochClass(epoch)}`)
       setAttribute(bar, 'title', epoch === null ? null : `in controller epoch ${epoch}`)
     }
-    bar.style.left = `${(share(startMs) * 99).toFixed(2)}%`
-    bar.style.width = `${((share(endMs) - share(startMs)) * 99).toFixed(2)}%`
+    const isBefore = startMs < this.#axis.startMs
+    setAttribute(bar, 'data-before', isBefore ? 'on' : null)
+    bar.style.left = percent(share(startMs))
+    bar.style.width = percent(share(endMs) - share(startMs))
     setText(took!, kind === 'fault' ? '' : duration(endMs - startMs))
     setText(at!, kind !== 'phase' ? '' : `+${duration(Math.max(0, endMs))}`)
     setAttribute(at!, 'title', 'done so long after the fault')
@@ -204,6 +228,11 @@ export class FailoverView implements View {
     const next = all[Math.min(all.length - 1, Math.max(0, at + step))]
     if (next !== undefined) this.#page.select({ failover: next.id })
   }
+}
+
+/** Of a line with room at its end for the thinnest bar. */
+function percent(share: number): string {
+  return `${(share * 99).toFixed(2)}%`
 }
 
 function showGap(element: Element, gapMs: number | null, what: string, otherwise = ''): void {
