@@ -7,7 +7,7 @@ import type { PartitionClient } from '../client/partition-client.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
 import type { EventLog } from './event-log.ts'
 import { formatEventLine } from './history/event-lines.ts'
-import { answerJson, RequestError } from './http-answers.ts'
+import { answerBody, answerJson, RequestError } from './http-answers.ts'
 import { readRecordPage } from './record-browser.ts'
 import type { ChaosHandler } from './server.ts'
 import type { StateFold } from './state-fold.ts'
@@ -54,7 +54,7 @@ export async function answerApi(
     case 'health':
       return answerJson(request, response, 200, healthOf(parts))
     case 'state':
-      return answerJson(request, response, 200, parts.state.state)
+      return answerBody(request, response, 200, parts.state.body)
     case 'history':
       return answerHistory(response, parts.log)
     case 'records':

@@ -21,19 +21,43 @@ export class RequestError extends Error {
   }
 }
 
-export async function answerJson(
+/** Encoded once, and packed once when somebody takes it so, however many ask for it. */
+export class JsonBody {
+  readonly bytes: Buffer
+  #packed: Promise<Buffer> | null = null
+
+  constructor(value: unknown) {
+    this.bytes = Buffer.from(`${JSON.stringify(value)}\n`)
+  }
+
+  packed(): Promise<Buffer> {
+    this.#packed ??= gzip(this.bytes)
+    return this.#packed
+  }
+}
+
+export function answerJson(
   request: IncomingMessage,
   response: ServerResponse,
   status: number,
   value: unknown,
 ): Promise<void> {
-  const body = Buffer.from(`${JSON.stringify(value)}\n`)
+  return answerBody(request, response, status, new JsonBody(value))
+}
+
+export async function answerBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: JsonBody,
+): Promise<void> {
+  const { bytes } = body
   const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }
-  if (body.length < GZIP_FROM_BYTES || !acceptsGzip(request)) {
-    response.writeHead(status, { ...headers, 'content-length': body.length }).end(body)
+  if (bytes.length < GZIP_FROM_BYTES || !acceptsGzip(request)) {
+    response.writeHead(status, { ...headers, 'content-length': bytes.length }).end(bytes)
     return
   }
-  const packed = await gzip(body)
+  const packed = await body.packed()
   response
     .writeHead(status, { ...headers, 'content-encoding': 'gzip', 'content-length': packed.length })
     .end(packed)
