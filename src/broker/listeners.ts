@@ -51,6 +51,13 @@ export function listenAddresses(config: BrokerConfig): ListenAddress[] {
   return parseListeners('listeners', config.listeners)
 }
 
+/** Under which clients and peers know this broker, as far as settings tell. */
+export function advertisedHosts(config: BrokerConfig): string[] {
+  const text = config['advertised.listeners']
+  const advertised = text ? parseListeners('advertised.listeners', text) : listenAddresses(config)
+  return advertised.map(({ host }) => host).filter((host) => host !== '')
+}
+
 /** With the ports that were really bound, for listeners on port 0. */
 export function advertisedEndpoints(
   config: BrokerConfig,

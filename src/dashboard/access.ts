@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { askedName, isAskedByOurName } from '../host/loopback.ts'
+import { isAskedByOurName, isSameOrigin } from '../host/request-origin.ts'
 
 export interface AccessRules {
   /** What the server listens on. */
@@ -23,9 +23,7 @@ const OK: Verdict = { kind: 'ok' }
 
 /** Reading: a name that a stranger's DNS may point at us is not ours. */
 export function mayRead(request: IncomingMessage, { host, names = [] }: AccessRules): Verdict {
-  if (isAskedByOurName(request, host)) return OK
-  const name = askedName(request)
-  if (name != null && names.some((known) => known.toLowerCase() === name)) return OK
+  if (isAskedByOurName(request, host, names)) return OK
   const asked = request.headers.host
   return refused(403, `this dashboard does not know that it is ${asked}: start it with --name`)
 }
@@ -40,19 +38,6 @@ export function mayWrite(request: IncomingMessage, rules: AccessRules): Verdict 
     return refused(401, 'a token is needed: "Authorization: Bearer TOKEN" or ?token=TOKEN')
   }
   return equalSecrets(given, rules.token) ? OK : refused(401, 'the token is wrong')
-}
-
-/** What is no browser sends no Origin. */
-export function isSameOrigin(request: IncomingMessage): boolean {
-  const { origin, host, 'sec-fetch-site': site } = request.headers
-  // Another port of this machine is another origin, of the same site.
-  if (site === 'cross-site' || site === 'same-site') return false
-  if (origin === undefined) return true
-  try {
-    return new URL(origin).host === host?.toLowerCase()
-  } catch {
-    return false // "null" is the origin of a sandboxed page.
-  }
 }
 
 function tokenOf(request: IncomingMessage): string | null {

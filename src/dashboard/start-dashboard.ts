@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import type { PartitionClient } from '../client/partition-client.ts'
-import { isLoopback } from '../host/loopback.ts'
+import { isLoopback } from '../host/request-origin.ts'
 import { type EventLog, RecordedHistory } from './event-log.ts'
 import { type ChaosHandler, DashboardServer } from './server.ts'
 

@@ -4,6 +4,7 @@
  */
 import type { Broker } from '../broker/broker.ts'
 import type { BrokerConfig } from '../broker/config.ts'
+import { advertisedHosts } from '../broker/listeners.ts'
 import { httpAddress } from '../broker/settings/samsa-settings.ts'
 import type { SystemBrokerPorts } from './broker-ports.ts'
 import { logLevelsPort } from './log-levels.ts'
@@ -33,16 +34,19 @@ export async function openBrokerEndpoint(
   let page: MetricsPage | null = null
   const events = new LogEvents()
   const stopListening = loggers.onLine((line) => events.add(line))
-  const endpoint = await startHttpEndpoint(address, {
-    notReady: () => shown?.unreadyReasons() ?? ['not started'],
-    metrics: async () => {
-      page ??= new (await import('./metrics-page.ts')).MetricsPage()
-      return page.render(shown?.metrics() ?? [])
+  const endpoint = await startHttpEndpoint(
+    { ...address, names: advertisedHosts(config) },
+    {
+      notReady: () => shown?.unreadyReasons() ?? ['not started'],
+      metrics: async () => {
+        page ??= new (await import('./metrics-page.ts')).MetricsPage()
+        return page.render(shown?.metrics() ?? [])
+      },
+      logLevels: logLevelsPort(loggers),
+      events,
+      faults: config['samsa.faults.enable'] ? new BrokerFaults(ports.expireSession) : null,
     },
-    logLevels: logLevelsPort(loggers),
-    events,
-    faults: config['samsa.faults.enable'] ? new BrokerFaults(ports.expireSession) : null,
-  })
+  )
   loggers
     .get('samsa.HttpEndpoint')
     .info(`Serving observers on ${address.host || '0.0.0.0'}:${endpoint.port}.`)

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { isLogLevelName, type LogLevels, ROOT_LOGGER } from '../broker/log-levels.ts'
 import { type BrokerFaults, parseFault } from './broker-faults.ts'
 import type { LogEvents } from './log-events.ts'
+import { isAskedByOurName, isSameOrigin } from './request-origin.ts'
 
 export interface EndpointSource {
   /** Why the broker cannot serve clients; empty when it can. */
@@ -18,6 +19,15 @@ export interface EndpointSource {
   readonly events: LogEvents
   /** Null: not allowed. */
   readonly faults: BrokerFaults | null
+}
+
+export interface EndpointAddress {
+  /** Empty: all interfaces. */
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** By which the broker is known to clients: it answers to them, and to those that are surely its own. */
+  readonly names?: readonly string[]
 }
 
 export interface HttpEndpoint {
@@ -34,15 +44,18 @@ const KEEP_ALIVE_MS = 65_000
 /** A flood of scrapes costs one. */
 const PAGE_AGE_MS_MAX = 250
 const LOGGER_NAME = /^[\w.$-]{1,200}$/
+/** They tell little, and scrapers and probes come by any name. */
+const FOR_EVERYBODY = new Set(['/metrics', '/healthz', '/readyz'])
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 type Route = (request: http.IncomingMessage, response: http.ServerResponse) => void | Promise<void>
 
 /** Rejects with an error that names the address when it cannot be listened on. */
 export function startHttpEndpoint(
-  { host, port }: { readonly host: string; readonly port: number },
+  address: EndpointAddress,
   source: EndpointSource,
 ): Promise<HttpEndpoint> {
+  const { host, port } = address
   const routes = routesOf(source)
   const server = http.createServer(
     {
@@ -51,7 +64,7 @@ export function startHttpEndpoint(
       headersTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
-    (request, response) => void serve(routes, request, response),
+    (request, response) => void serve(routes, address, request, response),
   )
   server.maxConnections = CONNECTIONS_MAX
   server.on('connect', (_request, socket) => {
@@ -102,13 +115,16 @@ type Routes = ReadonlyMap<string, Readonly<Record<string, Route>>>
 
 async function serve(
   routes: Routes,
+  address: EndpointAddress,
   request: http.IncomingMessage,
   response: http.ServerResponse,
 ): Promise<void> {
   // A reset while we write; there is nobody left to tell.
   response.on('error', () => {})
   try {
-    await routeFor(routes, request, response)(request, response)
+    const route = routeFor(routes, request, response)
+    refuseStrangers(address, request)
+    await route(request, response)
   } catch (error) {
     const status = error instanceof RequestError ? error.status : 500
     sendError(response, status, (error as Error).message)
@@ -120,7 +136,7 @@ function routeFor(
   request: http.IncomingMessage,
   response: http.ServerResponse,
 ): Route {
-  const methods = routes.get((request.url ?? '').split('?')[0]!)
+  const methods = routes.get(pathOf(request.url))
   if (methods === undefined) throw new RequestError(404, 'no such page')
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
   const route = Object.hasOwn(methods, method) ? methods[method] : undefined
@@ -128,11 +144,25 @@ function routeFor(
     response.setHeader('Allow', Object.keys(methods).join(', '))
     throw new RequestError(405, `${method} is not for this page`)
   }
-  // No page of ours runs in a browser: one that asks to change something was lured here.
-  if (method !== 'GET' && request.headers.origin !== undefined) {
+  return route
+}
+
+/** No page of ours runs in a browser: one that asks was lured here. */
+function refuseStrangers({ host, names }: EndpointAddress, request: http.IncomingMessage): void {
+  const { method, url, headers } = request
+  if (FOR_EVERYBODY.has(pathOf(url))) return
+  if (!isAskedByOurName(request, host, names)) {
+    const hint = 'name it in advertised.listeners, or ask by address'
+    throw new RequestError(403, `this broker does not know that it is ${headers.host}: ${hint}`)
+  }
+  const isRead = method === 'GET' || method === 'HEAD'
+  if (!isRead && (headers.origin !== undefined || !isSameOrigin(request))) {
     throw new RequestError(403, 'not from a browser')
   }
-  return route
+}
+
+function pathOf(url = ''): string {
+  return url.split('?')[0]!
 }
 
 class RequestError extends Error {

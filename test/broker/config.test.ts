@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { BROKER_SETTINGS, loadConfig, logDirsOf } from '../../src/broker/config.ts'
+import { advertisedHosts } from '../../src/broker/listeners.ts'
 import {
   ConfigError,
   formatSetting,
@@ -36,6 +37,18 @@ function messageOf(run: () => unknown): string {
 }
 
 const load = (properties: string) => loadConfig({ properties: ZOOKEEPER + properties })
+
+test('a broker is known by the hosts that it advertises, else by those it listens on', () => {
+  const hostsOf = (properties: string) => advertisedHosts(load(properties).config)
+  assert.deepEqual(
+    hostsOf(
+      'listeners=A://:1,B://10.0.0.7:2\nlistener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT\ninter.broker.listener.name=A\n',
+    ),
+    ['10.0.0.7'],
+  )
+  const advertised = 'advertised.listeners=PLAINTEXT://kafka-1.example:9092\n'
+  assert.deepEqual(hostsOf(`listeners=PLAINTEXT://:9092\n${advertised}`), ['kafka-1.example'])
+})
 
 test('every setting of Kafka is known, with its type, default and way of being altered', () => {
   const known = { ...BROKER_SETTINGS, ...UNUSED_SETTINGS }

@@ -9,7 +9,7 @@ import { parseEventLines } from '../../src/dashboard/history/event-lines.ts'
 import { answerJson, readJsonBody } from '../../src/dashboard/http-answers.ts'
 import type { ChaosHandler } from '../../src/dashboard/server.ts'
 import { startDashboard } from '../../src/dashboard/start-dashboard.ts'
-import { isLoopback } from '../../src/host/loopback.ts'
+import { isLoopback } from '../../src/host/request-origin.ts'
 import { startServer } from '../support/dashboard-bench.ts'
 
 interface Asked {

@@ -158,6 +158,60 @@ test('faults are obeyed after the answer, and only where they are allowed', asyn
   assert.equal(struck.length, 1)
 })
 
+test('what changes something, and the log, are for those who ask by a name of the broker', async () => {
+  const body = '{"logger":"a","level":"INFO"}'
+  const put = (headers: Record<string, string>, port = endpoint.port) =>
+    ask('PUT', '/loggers', { body, headers, port }).then(({ status }) => status)
+  for (const host of [`127.0.0.1:${endpoint.port}`, 'localhost', '[::1]:9404']) {
+    assert.equal(await put({ host }), 200, host)
+  }
+  assert.equal(await put({ host: 'evil.example' }), 403)
+  assert.equal(await put({ host: 'kafka-1' }), 403)
+  assert.equal(await put({ host: 'a b' }), 403)
+  for (const site of ['cross-site', 'same-site']) {
+    assert.equal(await put({ 'sec-fetch-site': site }), 403, site)
+  }
+  const kill = { body: '{"kind":"kill"}', headers: { host: 'evil.example' } }
+  assert.equal((await ask('POST', '/faults', kill)).status, 403)
+  assert.equal(struck.length, 1)
+  const stranger = { headers: { host: 'evil.example', 'sec-fetch-site': 'cross-site' } }
+  for (const page of ['/metrics', '/healthz', '/readyz']) {
+    assert.equal((await ask('GET', page, stranger)).status, 200, page)
+  }
+  for (const page of ['/loggers', '/events']) {
+    assert.equal((await ask('GET', page, stranger)).status, 403, page)
+  }
+})
+
+test('beyond this machine a broker goes by its address, names without a dot, and those it told clients', async () => {
+  const names = ['Kafka-1.example', '2001:db8::1']
+  const source = { notReady: () => [], metrics: async () => '', logLevels: logLevelsPort(loggers) }
+  const open = await startHttpEndpoint(
+    { host: '0.0.0.0', port: 0, names },
+    { ...source, events, faults: null },
+  )
+  try {
+    const body = '{"logger":"a","level":"INFO"}'
+    const put = (host: string) =>
+      ask('PUT', '/loggers', { body, headers: { host }, port: open.port })
+    const ours = [
+      'kafka-1:9404',
+      '10.0.0.7:9404',
+      'kafka-1.example',
+      'localhost',
+      '[2001:db8::1]:1',
+    ]
+    for (const host of ours) assert.equal((await put(host)).status, 200, host)
+    for (const host of ['kafka-2.example', 'kafka-1.example.evil']) {
+      const answer = await put(host)
+      assert.equal(answer.status, 403, host)
+      assert.match(answer.body, /does not know that it is .*: name it in advertised\.listeners/)
+    }
+  } finally {
+    open.close()
+  }
+})
+
 test('a fault that lasts says for how long, and not for ever', () => {
   assert.deepEqual(parseFault({ kind: 'stall', forMs: 1.6 }), { kind: 'stall', forMs: 2 })
   for (const forMs of [undefined, 0, -1, Number.NaN, '5', 600_001, null]) {

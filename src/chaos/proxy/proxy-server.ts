@@ -1,7 +1,7 @@
 /** Proxies with their HTTP API on a port, as Toxiproxy's server is. */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { isAskedByOurName, isLoopback } from '../../host/loopback.ts'
+import { isAskedByOurName, isLoopback } from '../../host/request-origin.ts'
 import { answer } from './api.ts'
 import { ProxyCollection } from './proxy-collection.ts'
 import type { ProxyPorts } from './tcp-proxy.ts'
