@@ -38,8 +38,12 @@ export function findRange(segments: readonly Segment[], request: RangeRequest): 
     const found = segment.find(startOffset)
     if (found === null) continue
     const wanted = minOneMessage ? Math.max(maxBytes, found.sizeInBytes) : maxBytes
-    const bytes = Math.min(wanted, endPosition(segments, index, limit) - found.position)
-    return bytes <= 0 ? null : { segment, position: found.position, bytes }
+    const { position } = found
+    // Most reads end long before the limit, as the index knows.
+    const isFar = segment.offsetIndex.positionOf(limit) >= position + wanted
+    const end = isFar ? position + wanted : endPosition(segments, index, limit)
+    const bytes = Math.min(wanted, end - position)
+    return bytes <= 0 ? null : { segment, position, bytes }
   }
   return null
 }

@@ -3,6 +3,7 @@
  * written to files of exact length when the segment is flushed, rolled or closed.
  */
 import type { Disk, DiskFile } from '../base/ports.ts'
+import { releaseBytes } from '../base/release.ts'
 import {
   BATCH_OVERHEAD,
   readBaseOffset,
@@ -20,7 +21,9 @@ export interface FoundBatch {
   readonly lastOffset: number
 }
 
-/** Bytes of headers that one read of a scan brings. */
+/** Bytes that the first read of a scan brings: the index leads to the batch, or near it. */
+const FIRST_SCAN_BYTES = 1024
+/** The most that one brings. */
 const SCAN_BYTES = 64 * 1024
 const MIN_BATCH_BYTES = 26
 
@@ -101,25 +104,28 @@ export class Segment {
 
   /** The first batch from position `start` on that matches. Reads headers only. */
   scan(start: number, matches: (buffer: Buffer, at: number) => boolean): FoundBatch | null {
-    let position = start
-    let window: Buffer = Buffer.alloc(0)
+    let memory: Buffer = Buffer.alloc(0)
+    let window = memory
     let windowStart = 0
-    while (position + BATCH_OVERHEAD <= this.size) {
+    let found: FoundBatch | null = null
+    for (let position = start; found === null && position + BATCH_OVERHEAD <= this.size; ) {
       if (position < windowStart || position + BATCH_OVERHEAD > windowStart + window.length) {
-        window = Buffer.allocUnsafe(Math.min(SCAN_BYTES, this.size - position))
+        memory = widened(memory)
+        window = memory.subarray(0, this.size - position)
         windowStart = position
-        if (this.file.read(window, position) < BATCH_OVERHEAD) return null
+        if (this.file.read(window, position) < BATCH_OVERHEAD) break
       }
       const at = position - windowStart
       const sizeInBytes = readSizeInBytes(window, at)
-      if (sizeInBytes < MIN_BATCH_BYTES || position + sizeInBytes > this.size) return null
+      if (sizeInBytes < MIN_BATCH_BYTES || position + sizeInBytes > this.size) break
       if (matches(window, at)) {
         const baseOffset = readBaseOffset(window, at)
-        return { position, sizeInBytes, baseOffset, lastOffset: readLastOffset(window, at) }
+        found = { position, sizeInBytes, baseOffset, lastOffset: readLastOffset(window, at) }
       }
       position += sizeInBytes
     }
-    return null
+    releaseBytes(memory)
+    return found
   }
 
   /** The first batch of which some record may carry `timestamp` or a later one. */
@@ -231,6 +237,14 @@ export class Segment {
       for (const file of existing) this.#disk.remove(`${file}.deleted`)
     }
   }
+}
+
+/** For the next read of a scan: four times as much as the last, up to a bound. */
+function widened(memory: Buffer): Buffer {
+  if (memory.length === SCAN_BYTES) return memory
+  releaseBytes(memory)
+  const wanted = memory.length === 0 ? FIRST_SCAN_BYTES : memory.length * 4
+  return Buffer.allocUnsafe(Math.min(wanted, SCAN_BYTES))
 }
 
 export function segmentName(baseOffset: number): string {
