@@ -4,6 +4,8 @@
  * for a frame stays in proportion to what has come of it: an announced size alone reserves nothing.
  */
 
+import { releaseBytes } from '../base/release.ts'
+
 const SIZE_BYTES = 4
 
 /** At most so many times the bytes that have come are set aside. */
@@ -79,6 +81,7 @@ export class FrameReader {
     const before = this.#frame
     this.#frame = Buffer.allocUnsafe(Math.min(this.#frameBytes, bytes * RESERVE_FACTOR))
     before.copy(this.#frame, 0, 0, this.#filled)
+    releaseBytes(before)
   }
 
   #handOut(): void {

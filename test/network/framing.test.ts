@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { releaseBytes } from '../../src/base/release.ts'
 import { FrameError, FrameReader, frameChunks } from '../../src/network/framing.ts'
 
 function framed(payload: Buffer): Buffer {
@@ -77,6 +78,18 @@ test('what is set aside for a frame is in proportion to what has come of it', ()
   }
   assert.equal(frames.length, 1)
   assert.ok(frames[0]?.equals(payload))
+})
+
+test('what a frame has outgrown is given back at once', () => {
+  const stream = framed(Buffer.alloc(1_000_000))
+  const reader = new FrameReader(1_000_000, releaseBytes)
+  const before = process.memoryUsage().arrayBuffers
+  for (let i = 0; i < 20; i++) {
+    reader.push(stream.subarray(0, 40_000))
+    reader.push(stream.subarray(40_000))
+  }
+  const grown = process.memoryUsage().arrayBuffers - before
+  assert.ok(grown < 4_000_000, `${grown} bytes are left`)
 })
 
 test('a mixture of large and small chunks is gathered in order', () => {

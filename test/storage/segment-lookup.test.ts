@@ -45,7 +45,12 @@ test('to find a range of large batches takes little more than their headers', ()
   for (let i = 0; i < 200; i++) t.append(['v'.repeat(5000)])
   const { segment, counting } = openSegment(t)
   const maxBytes = 20_000
-  const range = findRange([segment], { startOffset: 100, limit: 200, maxBytes, minOneMessage: true })
+  const range = findRange([segment], {
+    startOffset: 100,
+    limit: 200,
+    maxBytes,
+    minOneMessage: true,
+  })
   assert.deepEqual([range?.bytes, range?.position], [maxBytes, 100 * (segment.size / 200)])
   assert.ok(counting.bytesRead < 10_000, `${counting.bytesRead} bytes were read`)
 })
