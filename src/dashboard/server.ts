@@ -41,13 +41,16 @@ export interface ServerOptions {
   readonly isRecorded: boolean
   readonly maxViewers?: number
   readonly pingEveryMs?: number
+  /** A reader that takes nothing of its answer for so long is dropped; default 90 s. */
+  readonly idleTimeoutMs?: number
+  readonly createServer?: typeof http.createServer
 }
 
 const CONNECTIONS_LIMIT = 2_000
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
-/** A reader that takes nothing of its answer for so long is dropped; a fault may take this to end. */
-const IDLE_TIMEOUT_MS = 90_000
+/** A fault may take this to end. */
+const DEFAULT_IDLE_TIMEOUT_MS = 90_000
 /** How often who is too slow is looked for. */
 const CHECK_EVERY_MS = 5_000
 
@@ -79,13 +82,14 @@ export class DashboardServer {
     const state = new StateFold(options.log)
     this.#api = { ...options, historyId, viewers: this.#viewers, state }
     const often = { connectionsCheckingInterval: CHECK_EVERY_MS }
-    this.#server = http.createServer(often, (request, response) => {
+    const createServer = options.createServer ?? http.createServer
+    this.#server = createServer(often, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => fail(response, error))
     })
     this.#server.maxConnections = CONNECTIONS_LIMIT
     this.#server.headersTimeout = HEADERS_TIMEOUT_MS
     this.#server.requestTimeout = REQUEST_TIMEOUT_MS
-    this.#server.timeout = IDLE_TIMEOUT_MS
+    this.#server.timeout = options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 

@@ -1,8 +1,25 @@
 import assert from 'node:assert/strict'
+import http from 'node:http'
+import net from 'node:net'
 import { test } from 'node:test'
 import { BUFFERED_LIMIT_BYTES } from '../../src/dashboard/viewers.ts'
 import { GrowingLog, rawViewer, startServer, TestViewer } from '../support/dashboard-bench.ts'
 import { until } from '../support/until.ts'
+
+/** Node's own server below the dashboard's. */
+function watchedServer() {
+  let made: http.Server | null = null
+  const createServer = ((options: http.ServerOptions, listener: http.RequestListener) => {
+    made = http.createServer(options, listener)
+    return made
+  }) as typeof http.createServer
+  const server = (): http.Server => made!
+  const connections = () =>
+    new Promise<number>((resolve, reject) => {
+      server().getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
+    })
+  return { createServer, server, connections }
+}
 
 test('a viewer gets the whole history, then each event as it comes', async () => {
   await using t = await startServer()
@@ -80,6 +97,40 @@ test('a viewer that never reads holds no memory and delays nobody; in the end it
   }
   await until('dropped', () => t.server.viewers === 1)
   never.destroy()
+  viewer.socket.terminate()
+})
+
+test('a reader that takes nothing of its answer is dropped, a viewer with nothing to hear is not', async () => {
+  const { createServer, connections } = watchedServer()
+  await using t = await startServer({ idleTimeoutMs: 200, pingEveryMs: 3_600_000, createServer })
+  const viewer = new TestViewer(t.port)
+  await until('live', () => viewer.isLive)
+  // Far more than the sockets of the operating system take.
+  t.log.addLines(15_000, 'x'.repeat(2_000))
+  await until('the viewer has all', () => viewer.lastSeq === 14_999)
+  const stuck = net.connect(t.port, '127.0.0.1')
+  stuck.on('error', () => {})
+  stuck.pause()
+  stuck.write('GET /api/history HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+  await until('both are there', async () => (await connections()) === 2)
+  await until('the stuck one is dropped', async () => (await connections()) === 1)
+  t.log.addLines(1)
+  await until('the viewer goes on', () => viewer.lastSeq === 15_000)
+  viewer.socket.terminate()
+  stuck.destroy()
+})
+
+test('a connection that cannot be accepted harms nobody who is there', async () => {
+  const { createServer, server } = watchedServer()
+  await using t = await startServer({ createServer })
+  const viewer = new TestViewer(t.port)
+  await until('live', () => viewer.isLive)
+  const error = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' })
+  for (let i = 0; i < 3; i++) server().emit('error', error)
+  t.log.addLines(1)
+  await until('the viewer goes on', () => viewer.lastSeq === 0)
+  const answer = await fetch(`${t.url}/api/health`)
+  assert.equal(((await answer.json()) as { viewers: number }).viewers, 1)
   viewer.socket.terminate()
 })
 
