@@ -74,6 +74,8 @@ function readEntries(disk: Disk, path: string, fieldCount: number): string[][] {
   const lines = disk.readFile(path).toString().split('\n')
   if (lines.length === 1 && lines[0] === '') return []
   if (lines[0] !== '0') throw new CheckpointError(path, `version ${lines[0]}, expected 0`)
+  // Half a number is a number too.
+  if (lines.at(-1) !== '') throw new CheckpointError(path, 'the last line is cut off')
   const count = Number(lines[1])
   const entries = lines
     .slice(2)

@@ -1,20 +1,21 @@
 /**
  * Opens the directory of a log. After a clean stop the indexes are trusted; otherwise everything from
- * the recovery point on is read again: batch after batch with its checksum, indexes rebuilt, the file
- * cut at the first batch that is not whole, and what lay behind it dropped.
+ * the recovery point on is read again: batch after batch with its checksum, indexes and epochs rebuilt,
+ * the file cut at the first batch that is not whole, and what lay behind it dropped.
+ *
+ * A power loss may also take all of a segment, or bring back how it was before a truncation, and leave
+ * a later one as it is. A log of ours goes on in the next segment exactly where the last one ends, so
+ * two that do not fit together show that (Kafka does not look).
  */
 import type { Disk, Logger } from '../base/ports.ts'
 import {
-  ATTRIBUTES_AT,
   readBaseOffset,
-  readCrc,
   readLastOffset,
   readLeaderEpoch,
-  readMagic,
   readMaxTimestamp,
 } from '../records/batch-header.ts'
-import { CorruptRecordError, sizeOfBatchAt } from '../records/batches.ts'
-import { crc32c } from '../records/crc32c.ts'
+import { CorruptRecordError } from '../records/batches.ts'
+import { sizeOfCheckedBatch } from './checked-batch.ts'
 import { CheckpointError, readEpochCheckpoint, writeEpochCheckpoint } from './checkpoints.ts'
 import { LeaderEpochCache, type WriteEpochs } from './leader-epoch-cache.ts'
 import type { LogConfig } from './log-config.ts'
@@ -33,6 +34,8 @@ export interface LoadRequest {
   readonly recoveryPoint: number
   readonly logStartOffset: number
   readonly highWatermark: number
+  /** Below it Kafka's cleaner may have taken the ends of segments; 0 where it never was. */
+  readonly cleanerPoint: number
   readonly nowMs: number
 }
 
@@ -45,12 +48,15 @@ export function loadLog(request: LoadRequest): LoadedLog {
   removeLeftovers(disk, directory)
   const epochs = openEpochs(request)
   let segments = openSegments(request)
+  const foundCount = segments.length
   let logEndOffset = recoverSegments(request, segments, epochs)
   if (segments.length > 0 && logEndOffset < request.logStartOffset) {
     logger.warn(`${directory} ends at ${logEndOffset}, below its log start: starting it empty`)
     for (const segment of segments) segment.markDeleted()()
     segments = []
   }
+  // What was dropped must not be there again beside what is written in its place.
+  if (segments.length < foundCount) disk.syncDirectory(directory)
   if (segments.length === 0) {
     const first = new Segment(disk, directory, request.logStartOffset, nowMs)
     first.create()
@@ -64,6 +70,7 @@ export function loadLog(request: LoadRequest): LoadedLog {
   const onUnusable = (path: string): void => {
     logger.warn(`${path} is not usable and is removed`)
     disk.remove(path)
+    disk.syncDirectory(directory)
   }
   const endOffset = logEndOffset
   const producers = readProducers({ disk, directory, segments, endOffset, onUnusable })
@@ -115,23 +122,25 @@ function recoverSegments(
   segments: Segment[],
   epochs: LeaderEpochCache,
 ): number {
+  const { wasCleanShutdown, recoveryPoint, cleanerPoint } = request
+  const knowsEpochs = epochs.latestEpoch >= 0
   let logEndOffset = segments[0]?.baseOffset ?? 0
   for (let index = 0; index < segments.length; index++) {
     const segment = segments[index]!
     const nextBase = segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY
+    const isDurable = wasCleanShutdown || nextBase <= recoveryPoint
+    // They may be those of what a truncation has cut off: its batches tell.
+    if (!isDurable) epochs.truncateFromEnd(segment.baseOffset)
     const indexesAreGood = segment.offsetIndex.load() && loadTimeIndex(segment)
-    const isBelowRecoveryPoint = nextBase <= request.recoveryPoint
-    if (indexesAreGood && (request.wasCleanShutdown || isBelowRecoveryPoint)) {
+    if (indexesAreGood && isDurable) {
       segment.learnTimestamps()
-      logEndOffset = endOf(segment)
+      logEndOffset = endOf(segment, knowsEpochs ? null : epochs)
       continue
     }
     const { endOffset, isWhole } = recoverSegment(request, segment, epochs)
     logEndOffset = endOffset
-    // A power loss may take all of a segment and leave a later one: only compaction makes such holes.
-    const isCompacted = request.config.cleanupPolicy.includes('compact')
-    const hasHole = !isCompacted && Number.isFinite(nextBase) && endOffset < nextBase
-    if (!isWhole || hasHole) {
+    const fits = isDurable || endOffset === nextBase || nextBase <= cleanerPoint
+    if (!isWhole || (!fits && Number.isFinite(nextBase))) {
       for (const later of segments.splice(index + 1)) later.markDeleted()()
     }
   }
@@ -144,14 +153,21 @@ function loadTimeIndex(segment: Segment): boolean {
   return true
 }
 
-function endOf(segment: Segment): number {
+/** `epochs`: those to be learnt from all batches on the way, when they got lost. */
+function endOf(segment: Segment, epochs: LeaderEpochCache | null): number {
   let end = segment.baseOffset
-  const start = segment.offsetIndex.positionOf(Number.MAX_SAFE_INTEGER)
+  const start = epochs === null ? segment.offsetIndex.positionOf(Number.MAX_SAFE_INTEGER) : 0
   segment.scan(start, (buffer, at) => {
     end = readLastOffset(buffer, at) + 1
+    if (epochs !== null) learnEpoch(epochs, buffer, at)
     return false
   })
   return end
+}
+
+function learnEpoch(epochs: LeaderEpochCache, buffer: Buffer, at: number): void {
+  const epoch = readLeaderEpoch(buffer, at)
+  if (epoch > epochs.latestEpoch) epochs.assign(epoch, readBaseOffset(buffer, at))
 }
 
 function recoverSegment(
@@ -177,9 +193,7 @@ function recoverSegment(
         endOffset = readLastOffset(window, at) + 1
         const maxTimestamp = readMaxTimestamp(window, at)
         segment.index(position + at, size, endOffset - 1, maxTimestamp, config.indexIntervalBytes)
-        if (readLeaderEpoch(window, at) > epochs.latestEpoch) {
-          epochs.assign(readLeaderEpoch(window, at), readBaseOffset(window, at))
-        }
+        learnEpoch(epochs, window, at)
         at += size
       }
       if (at === 0) problem = 'an incomplete batch'
@@ -208,14 +222,8 @@ function readWindow(segment: Segment, position: number): Buffer {
 
 /** Size of the next good batch; -1 when the window ends before it does. */
 function nextSize(window: Buffer, at: number, minOffset: number): number {
-  const size = sizeOfBatchAt(window, at, window.length)
+  const size = sizeOfCheckedBatch(window, at)
   if (size < 0) return -1
-  if (
-    readMagic(window, at) === 2 &&
-    crc32c(window, at + ATTRIBUTES_AT, at + size) !== readCrc(window, at)
-  ) {
-    throw new CorruptRecordError('a batch with a wrong checksum')
-  }
   const baseOffset = readBaseOffset(window, at)
   if (baseOffset < minOffset) {
     throw new CorruptRecordError(`offset ${baseOffset} after ${minOffset - 1}`)

@@ -61,6 +61,8 @@ const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
 const RECOVERY_POINTS = 'recovery-point-offset-checkpoint'
 const LOG_START_OFFSETS = 'log-start-offset-checkpoint'
 const HIGH_WATERMARKS = 'replication-offset-checkpoint'
+/** Kafka's: how far its log cleaner came in each log. */
+const CLEANER_POINTS = 'cleaner-offset-checkpoint'
 const DEFAULT_TAIL_BYTES = 24 * 1024 * 1024
 const LOG_DIR = /^(.+)-(\d+)$/
 const DELETED_DIR = /-delete$/
@@ -150,6 +152,7 @@ export class LogManager {
     const recoveryPoints = this.#readCheckpoint(dir, RECOVERY_POINTS)
     const logStartOffsets = this.#readCheckpoint(dir, LOG_START_OFFSETS)
     const highWatermarks = this.#readCheckpoint(dir, HIGH_WATERMARKS)
+    const cleanerPoints = this.#readCheckpoint(dir, CLEANER_POINTS)
     for (const { name, kind } of disk.list(dir.path).sort((a, b) => (a.name < b.name ? -1 : 1))) {
       if (kind !== 'directory' || name === 'remote-log-index-cache') continue
       const directory = `${dir.path}/${name}`
@@ -176,6 +179,7 @@ export class LogManager {
         recoveryPoint: recoveryPoints.get(topic, partition) ?? 0,
         logStartOffset: logStartOffsets.get(topic, partition) ?? 0,
         highWatermark: highWatermarks.get(topic, partition) ?? 0,
+        cleanerPoint: cleanerPoints.get(topic, partition) ?? 0,
         nowMs: clock.wallMs(),
       })
       const log = new Log(this.#logPorts(dir), loaded, config, (topicId, durable) =>
@@ -201,7 +205,12 @@ export class LogManager {
   #logPorts(dir: LogDir) {
     const { disk, clock } = this.#ports
     const onDiskError = (cause: unknown) => this.#takeOffline(dir, cause)
-    return { disk, clock, tailBudget: this.#tailBudget, onDiskError }
+    const onOffsetsFell = () =>
+      this.#inDir(dir, () => {
+        this.#checkpointDir(dir)
+        this.#checkpointHighWatermarks(dir)
+      })
+    return { disk, clock, tailBudget: this.#tailBudget, onDiskError, onOffsetsFell }
   }
 
   get({ topic, partition }: TopicPartition): Log | undefined {
@@ -267,6 +276,7 @@ export class LogManager {
       recoveryPoint: 0,
       logStartOffset: 0,
       highWatermark: 0,
+      cleanerPoint: 0,
       nowMs: clock.wallMs(),
     })
     const log = new Log(this.#logPorts(dir), loaded, config, (id, durable) =>
@@ -365,10 +375,12 @@ export class LogManager {
 
   checkpointHighWatermarks(): void {
     for (const dir of this.#usableDirs()) {
-      this.#inDir(dir, () =>
-        this.#writeCheckpoint(dir, HIGH_WATERMARKS, (log) => log.highWatermark),
-      )
+      this.#inDir(dir, () => this.#checkpointHighWatermarks(dir))
     }
+  }
+
+  #checkpointHighWatermarks(dir: LogDir): void {
+    this.#writeCheckpoint(dir, HIGH_WATERMARKS, (log) => log.highWatermark)
   }
 
   #checkpointDir(dir: LogDir): void {

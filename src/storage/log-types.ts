@@ -35,17 +35,23 @@ export interface LogPorts {
   readonly tailBudget: TailBudget
   /** Told of every error of the disk; the directory is then offline. */
   readonly onDiskError: (cause: unknown) => void
+  /** An offset that the checkpoints hold is lower now: they are to be written at once. */
+  readonly onOffsetsFell: () => void
+}
+
+/** Where a log begins and ends, and what is known of the offsets between. */
+export interface LogEnds {
+  readonly logStartOffset: number
+  readonly logEndOffset: number
+  readonly recoveryPoint: number
+  readonly highWatermark: number
 }
 
 /** What the loader found. */
-export interface LoadedLog {
+export interface LoadedLog extends LogEnds {
   readonly directory: string
   readonly topicId: string | null
   readonly segments: Segment[]
   readonly epochs: LeaderEpochCache
   readonly producers: ProducerState
-  readonly logStartOffset: number
-  readonly logEndOffset: number
-  readonly recoveryPoint: number
-  readonly highWatermark: number
 }

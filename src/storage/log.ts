@@ -4,34 +4,38 @@
  * `appendAsFollower`; offsets move only after the write succeeded.
  */
 import { assert } from '../base/assert.ts'
-import { DiskError } from '../base/ports.ts'
 import { retain } from '../base/release.ts'
 import {
-  ATTRIBUTES_AT,
   readBaseOffset,
-  readCrc,
   readLastOffset,
   readLastOffsetDelta,
   readLeaderEpoch,
-  readMagic,
   readMaxTimestamp,
   writeBaseOffset,
   writeLeaderEpoch,
 } from '../records/batch-header.ts'
-import { CorruptRecordError, sizeOfBatchAt } from '../records/batches.ts'
-import { crc32c } from '../records/crc32c.ts'
+import { CorruptRecordError } from '../records/batches.ts'
 import { validateForAppend } from '../records/validate.ts'
+import { sizeOfCheckedBatch } from './checked-batch.ts'
 import type { EpochEnd, LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { LogConfig } from './log-config.ts'
-import type { LoadedLog, LogAppend, LogPorts, LogRead, ReadIsolation } from './log-types.ts'
+import type {
+  LoadedLog,
+  LogAppend,
+  LogEnds,
+  LogPorts,
+  LogRead,
+  ReadIsolation,
+} from './log-types.ts'
 import { MemoryTail } from './memory-tail.ts'
 import { readProducers, removeSnapshotsAfter, writeSnapshot } from './producer-snapshots.ts'
 import type { ProducerState } from './producer-state.ts'
 import { countDeletable } from './retention.ts'
-import { mustRoll } from './roll.ts'
-import { Segment } from './segment.ts'
-import { findRange, findTimestamp, segmentIndexOf, type TimedOffset } from './segment-lookup.ts'
-import { offsetOutOfRange, StorageError, StorageErrorCode } from './storage-error.ts'
+import { isWithinSegment, mustRoll } from './roll.ts'
+import type { Segment } from './segment.ts'
+import { SegmentList } from './segment-list.ts'
+import { findRange, findTimestamp, type TimedOffset } from './segment-lookup.ts'
+import { guarded, offsetOutOfRange, StorageError, StorageErrorCode } from './storage-error.ts'
 
 export class Log {
   readonly directory: string
@@ -43,12 +47,13 @@ export class Log {
   readonly #writeTopicId: (topicId: string, durable: boolean) => void
   /** Directory, topic id and first segment survive a power loss. */
   #isRooted = false
-  #segments: Segment[]
+  readonly #segments: SegmentList
   #topicId: string | null
   #logStartOffset: number
   #logEndOffset: number
   #highWatermark: number
   #recoveryPoint: number
+  #truncations = 0
   lastFlushMs: number
 
   constructor(
@@ -62,7 +67,7 @@ export class Log {
     this.directory = loaded.directory
     this.#writeTopicId = writeTopicId
     this.#topicId = loaded.topicId
-    this.#segments = loaded.segments
+    this.#segments = new SegmentList(ports.disk, loaded.directory, loaded.segments)
     this.#epochs = loaded.epochs
     this.#producers = loaded.producers
     this.#tail = new MemoryTail(ports.tailBudget)
@@ -107,15 +112,15 @@ export class Log {
   }
 
   get sizeBytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.size, 0)
+    return this.#segments.all.reduce((sum, segment) => sum + segment.size, 0)
   }
 
   get segmentCount(): number {
-    return this.#segments.length
+    return this.#segments.all.length
   }
 
   get firstSegmentOffset(): number {
-    return this.#segments[0]!.baseOffset
+    return this.#segments.all[0]!.baseOffset
   }
 
   assignTopicId(topicId: string): void {
@@ -187,33 +192,28 @@ export class Log {
 
   /** Size of the next whole batch; -1 at the end. Throws `CorruptRecordError`. */
   #checkedSize(records: Buffer, at: number): number {
-    const size = sizeOfBatchAt(records, at, records.length)
+    const size = sizeOfCheckedBatch(records, at)
     if (size < 0) return -1
-    if (
-      readMagic(records, at) === 2 &&
-      crc32c(records, at + ATTRIBUTES_AT, at + size) !== readCrc(records, at)
-    ) {
-      throw new CorruptRecordError(`${this.directory}: a fetched batch has a wrong checksum`)
-    }
     const baseOffset = readBaseOffset(records, at)
     if (this.#logEndOffset === this.#logStartOffset && baseOffset < this.#logEndOffset) {
       // The leader's log starts inside this batch: so does ours now.
       this.truncateFullyAndStartAt(baseOffset)
     }
     if (baseOffset < this.#logEndOffset) {
-      throw new CorruptRecordError(
-        `${this.directory}: offset ${baseOffset} after ${this.#logEndOffset - 1}`,
-      )
+      throw new CorruptRecordError(`offset ${baseOffset} after ${this.#logEndOffset - 1}`)
     }
     return size
   }
 
   #write(buffer: Buffer, at: number, size: number): void {
-    const baseOffset = readBaseOffset(buffer, at)
     const lastOffset = readLastOffset(buffer, at)
     const maxTimestamp = readMaxTimestamp(buffer, at)
     const isDue = mustRoll(this.#active, this.config, { bytes: size, lastOffset, maxTimestamp })
-    if (isDue) this.#roll(baseOffset)
+    if (isDue) {
+      // Where the last one ends, also when the leader lacks what came next: so a hole shows a loss.
+      const end = this.#logEndOffset
+      this.#roll(isWithinSegment(end, lastOffset) ? end : readBaseOffset(buffer, at))
+    }
     const segment = this.#active
     const position = segment.size
     const bytes = at === 0 && size === buffer.length ? buffer : buffer.subarray(at, at + size)
@@ -224,26 +224,25 @@ export class Log {
   }
 
   get #active(): Segment {
-    return this.#segments[this.#segments.length - 1]!
+    return this.#segments.active
+  }
+
+  #roll(baseOffset: number): void {
+    const { disk, clock } = this.#ports
+    this.#segments.finish()
+    this.#epochs.flush()
+    this.#root()
+    writeSnapshot(disk, this.directory, baseOffset, this.#producers)
+    this.#segments.add(baseOffset, clock.wallMs())
+    this.#flushLater()
   }
 
   /** The recovery point follows when all that is rolled is on the device, which nobody waits for. */
-  #roll(baseOffset: number): void {
-    const { disk, clock, onDiskError } = this.#ports
-    const old = this.#active
-    old.finish()
-    this.#root()
-    this.#epochs.flush()
-    writeSnapshot(disk, this.directory, baseOffset, this.#producers)
-    const unsynced = this.#segments.filter(({ isDurable }) => !isDurable)
-    const segment = new Segment(disk, this.directory, baseOffset, clock.wallMs())
-    segment.create()
-    disk.syncDirectory(this.directory)
-    this.#segments.push(segment)
-    Promise.all(unsynced.map((each) => each.flushAsync())).then((flushed) => {
-      if (flushed.includes(false) || !this.#segments.includes(old)) return
-      this.#recoveryPoint = Math.max(this.#recoveryPoint, baseOffset)
-    }, onDiskError)
+  #flushLater(): void {
+    this.#segments.flushAsync().then(() => {
+      // As it is now: much may have happened meanwhile.
+      this.#recoveryPoint = Math.max(this.#recoveryPoint, this.#segments.durableEnd)
+    }, this.#ports.onDiskError)
   }
 
   #maybeFlush(): void {
@@ -255,14 +254,9 @@ export class Log {
   }
 
   #flush(): void {
-    this.#root()
     this.#epochs.flush()
-    const from = this.#recoveryPoint
-    const first = segmentIndexOf(this.#segments, from)
-    for (let index = first; index < this.#segments.length; index++) this.#segments[index]!.flush()
-    if (first < this.#segments.length - 1 || from <= this.#segments[0]!.baseOffset) {
-      this.#ports.disk.syncDirectory(this.directory)
-    }
+    this.#root()
+    this.#segments.flush(this.#recoveryPoint)
     this.#recoveryPoint = this.#logEndOffset
     this.lastFlushMs = this.#ports.clock.monotonicMs()
   }
@@ -291,7 +285,7 @@ export class Log {
     const hot = this.#tail.read(startOffset, limit, maxBytes, minOneMessage)
     if (hot !== null) return this.#readResult(hot.chunks, hot.bytes)
     const range = this.#guarded(() =>
-      findRange(this.#segments, { startOffset, limit, maxBytes, minOneMessage }),
+      findRange(this.#segments.all, { startOffset, limit, maxBytes, minOneMessage }),
     )
     if (range === null) return this.#readResult([], 0)
     const { segment, position, bytes } = range
@@ -299,8 +293,11 @@ export class Log {
       ...this.#readResult([], bytes),
       chunks: null,
       materialize: async () => {
+        const truncations = this.#truncations
         const target = Buffer.allocUnsafeSlow(bytes)
         const got = await segment.file.readAsync(target, position)
+        // What lies there now may be another leader's, and does not continue what the reader has.
+        if (truncations !== this.#truncations) return []
         return [retain(target.subarray(0, got))]
       },
     }
@@ -352,49 +349,77 @@ export class Log {
     this.#guarded(() => this.#epochs.assign(epoch, startOffset))
   }
 
-  /** The whole batch that holds `offset` goes; the log then ends at `offset`. */
+  /**
+   * The whole batch that holds `offset` goes. The log then ends at `offset`, or where that batch began:
+   * it is fetched again from there. (Kafka leaves a hole.)
+   */
   truncateTo(offset: number): void {
     assert(offset >= 0, `${this.directory}: truncation to ${offset}`)
     if (offset >= this.#logEndOffset) {
       this.#guarded(() => this.#epochs.truncateFromEnd(this.#logEndOffset))
       return
     }
-    if (offset <= this.#segments[0]!.baseOffset) {
+    if (offset <= this.#segments.all[0]!.baseOffset) {
       this.truncateFullyAndStartAt(offset)
       return
     }
     this.#tail.clear()
-    this.#guarded(() => {
-      while (this.#segments.length > 1 && this.#active.baseOffset >= offset) {
-        this.#segments.pop()!.markDeleted()()
-      }
-      this.#active.truncateTo(offset)
-      this.#epochs.truncateFromEnd(offset)
-      removeSnapshotsAfter(this.#ports.disk, this.directory, offset)
+    const end = this.#guarded(() => this.#cutAt(offset))
+    this.#moveEnds({
+      logStartOffset: Math.min(this.#logStartOffset, end),
+      logEndOffset: end,
+      highWatermark: Math.min(this.#highWatermark, end),
+      recoveryPoint: Math.min(this.#recoveryPoint, end),
     })
-    this.#logEndOffset = offset
-    this.#logStartOffset = Math.min(this.#logStartOffset, offset)
-    this.#highWatermark = Math.min(this.#highWatermark, offset)
-    this.#recoveryPoint = Math.min(this.#recoveryPoint, offset)
     this.#readProducers()
+  }
+
+  /** Returns where the log ends now. */
+  #cutAt(offset: number): number {
+    const { end, hasRemoved } = this.#segments.cutAt(offset)
+    this.#epochs.truncateFromEnd(end)
+    const hasRemovedSnapshots = removeSnapshotsAfter(this.#ports.disk, this.directory, end)
+    if (hasRemoved || hasRemovedSnapshots) this.#syncRemovals()
+    this.#flushLater()
+    return end
   }
 
   truncateFullyAndStartAt(offset: number): void {
     const { disk, clock } = this.#ports
     this.#tail.clear()
     this.#guarded(() => {
-      for (const segment of this.#segments) segment.markDeleted()()
+      this.#segments.restartAt(offset, clock.wallMs())
       removeSnapshotsAfter(disk, this.directory, -1)
-      const segment = new Segment(disk, this.directory, offset, clock.wallMs())
-      segment.create()
-      this.#segments = [segment]
       this.#epochs.clear()
+      this.#syncRemovals()
     })
     this.#producers.clear()
-    this.#logStartOffset = offset
-    this.#logEndOffset = offset
-    this.#highWatermark = offset
-    this.#recoveryPoint = offset
+    this.#moveEnds({
+      logStartOffset: offset,
+      logEndOffset: offset,
+      highWatermark: offset,
+      recoveryPoint: offset,
+    })
+  }
+
+  /** What is removed must not come back beside what is written in its place. */
+  #syncRemovals(): void {
+    this.#epochs.flush()
+    this.#segments.syncNames()
+  }
+
+  /** After a truncation. What the checkpoints say beyond it would be believed of what comes in its place. */
+  #moveEnds(ends: LogEnds): void {
+    const isBelow =
+      ends.recoveryPoint < this.#recoveryPoint ||
+      ends.highWatermark < this.#highWatermark ||
+      ends.logStartOffset < this.#logStartOffset
+    this.#logStartOffset = ends.logStartOffset
+    this.#logEndOffset = ends.logEndOffset
+    this.#highWatermark = ends.highWatermark
+    this.#recoveryPoint = ends.recoveryPoint
+    this.#truncations += 1
+    if (isBelow) this.#ports.onOffsetsFell()
   }
 
   /**
@@ -407,7 +432,7 @@ export class Log {
       readProducers({
         disk,
         directory: this.directory,
-        segments: this.#segments,
+        segments: this.#segments.all,
         endOffset: this.#highWatermark,
         onUnusable: () => {},
       }),
@@ -416,12 +441,12 @@ export class Log {
 
   /** The first record at or after a time; null when there is none. */
   offsetForTimestamp(timestamp: number): TimedOffset | null {
-    return this.#guarded(() => findTimestamp(this.#segments, timestamp, this.#logStartOffset))
+    return this.#guarded(() => findTimestamp(this.#segments.all, timestamp, this.#logStartOffset))
   }
 
   /** The first record that carries the largest timestamp; null for an empty log. */
   maxTimestampOffset(): TimedOffset | null {
-    const latest = Math.max(...this.#segments.map(({ maxTimestamp }) => maxTimestamp))
+    const latest = Math.max(...this.#segments.all.map(({ maxTimestamp }) => maxTimestamp))
     return latest < 0 ? null : this.offsetForTimestamp(latest)
   }
 
@@ -435,7 +460,8 @@ export class Log {
    */
   deleteOldSegments(nowMs: number): (() => void)[] {
     return this.#guarded(() => {
-      const count = countDeletable(this.#segments, {
+      const { all } = this.#segments
+      const count = countDeletable(all, {
         nowMs,
         logStartOffset: this.#logStartOffset,
         logEndOffset: this.#logEndOffset,
@@ -443,10 +469,10 @@ export class Log {
         config: this.config,
       })
       if (count === 0) return []
-      if (count === this.#segments.length) this.#roll(this.#logEndOffset)
-      this.#logStartOffset = Math.max(this.#logStartOffset, this.#segments[count]!.baseOffset)
+      if (count === all.length) this.#roll(this.#logEndOffset)
+      this.#logStartOffset = Math.max(this.#logStartOffset, all[count]!.baseOffset)
       this.#epochs.truncateFromStart(this.#logStartOffset)
-      return this.#segments.splice(0, count).map((segment) => segment.markDeleted())
+      return this.#segments.removeFirst(count)
     })
   }
 
@@ -463,17 +489,10 @@ export class Log {
   /** Without flushing: the directory has failed, or the log is deleted. */
   closeFiles(): void {
     this.#tail.clear()
-    for (const segment of this.#segments) segment.close()
+    this.#segments.close()
   }
 
-  /** An error of the disk takes the directory offline and is told as KAFKA_STORAGE_ERROR. */
   #guarded<T>(action: () => T): T {
-    try {
-      return action()
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      this.#ports.onDiskError(error)
-      throw new StorageError(StorageErrorCode.KAFKA_STORAGE_ERROR, error.message, error)
-    }
+    return guarded(action, this.#ports.onDiskError)
   }
 }

@@ -4,16 +4,13 @@ import type { Disk } from '../base/ports.ts'
 const ENTRY_BYTES = 8
 
 export class OffsetIndex {
-  readonly #disk: Disk
-  readonly #path: string
+  readonly #file: IndexFile
   readonly #baseOffset: number
   #entries: Buffer = Buffer.alloc(0)
   #bytes = 0
-  #flushedBytes = 0
 
   constructor(disk: Disk, path: string, baseOffset: number) {
-    this.#disk = disk
-    this.#path = path
+    this.#file = new IndexFile(disk, path)
     this.#baseOffset = baseOffset
   }
 
@@ -23,8 +20,8 @@ export class OffsetIndex {
 
   /** False when there is no file, or its entries do not ascend: then it must be rebuilt. */
   load(): boolean {
-    if (!this.#disk.exists(this.#path)) return false
-    const bytes = this.#disk.readFile(this.#path)
+    const bytes = this.#file.read()
+    if (bytes === null) return false
     let end = bytes.length - (bytes.length % ENTRY_BYTES)
     // Kafka leaves a zero-filled tail after a crash.
     while (end > 0 && bytes.readInt32BE(end - 8) === 0 && bytes.readInt32BE(end - 4) === 0) end -= 8
@@ -33,7 +30,7 @@ export class OffsetIndex {
     }
     this.#entries = bytes
     this.#bytes = end
-    this.#flushedBytes = end === bytes.length ? end : -1
+    this.#file.hasEntries(end)
     return true
   }
 
@@ -63,23 +60,17 @@ export class OffsetIndex {
     while (this.#bytes > 0 && this.#entries.readInt32BE(this.#bytes - ENTRY_BYTES) >= relative) {
       this.#bytes -= ENTRY_BYTES
     }
-    this.#flushedBytes = -1
+    this.#file.invalidate()
   }
 
   clear(): void {
     this.#bytes = 0
-    this.#flushedBytes = -1
+    this.#file.invalidate()
   }
 
   /** The file then holds exactly the entries. */
   flush(sync: boolean): void {
-    this.#flushedBytes = flushEntries(
-      this.#disk,
-      this.#path,
-      this.#entries.subarray(0, this.#bytes),
-      this.#flushedBytes,
-      sync,
-    )
+    this.#file.flush(this.#entries.subarray(0, this.#bytes), sync)
   }
 }
 
@@ -91,23 +82,47 @@ export function withRoom(buffer: Buffer, used: number, bytes: number): Buffer {
   return larger
 }
 
-/** Appends what the file lacks, or rewrites it when `flushedBytes` is -1. */
-export function flushEntries(
-  disk: Disk,
-  path: string,
-  entries: Buffer,
-  flushedBytes: number,
-  sync: boolean,
-): number {
-  if (flushedBytes === entries.length && disk.exists(path)) return flushedBytes
-  const file = disk.open(path, 'write')
-  try {
-    const from = Math.max(0, flushedBytes)
-    if (entries.length > from) file.write([entries.subarray(from)], from)
-    file.truncate(entries.length)
-    if (sync) file.sync()
-  } finally {
-    file.close()
+/** The file of an index: it grows as entries come, and is written anew when some have gone. */
+export class IndexFile {
+  readonly #disk: Disk
+  readonly #path: string
+  /** How many bytes stand in it; -1 when they are not those of the entries. */
+  #writtenBytes = 0
+  #isSynced = true
+
+  constructor(disk: Disk, path: string) {
+    this.#disk = disk
+    this.#path = path
   }
-  return entries.length
+
+  /** Null when there is none. */
+  read(): Buffer | null {
+    return this.#disk.exists(this.#path) ? this.#disk.readFile(this.#path) : null
+  }
+
+  /** What was read counts up to `bytes`. */
+  hasEntries(bytes: number): void {
+    this.#writtenBytes = this.#disk.stat(this.#path).bytes === bytes ? bytes : -1
+  }
+
+  invalidate(): void {
+    this.#writtenBytes = -1
+  }
+
+  /** The file then holds exactly `entries`; with `sync`, on the device. */
+  flush(entries: Buffer, sync: boolean): void {
+    const isWritten = this.#writtenBytes === entries.length && this.#disk.exists(this.#path)
+    if (isWritten && (this.#isSynced || !sync)) return
+    const file = this.#disk.open(this.#path, 'write')
+    try {
+      const from = Math.max(0, this.#writtenBytes)
+      if (entries.length > from) file.write([entries.subarray(from)], from)
+      file.truncate(entries.length)
+      if (sync) file.sync()
+    } finally {
+      file.close()
+    }
+    this.#writtenBytes = entries.length
+    this.#isSynced = sync
+  }
 }

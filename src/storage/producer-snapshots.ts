@@ -25,11 +25,11 @@ export function writeSnapshot(
   }
 }
 
-/** They tell of batches that are cut off: a power loss must not bring them back. */
-export function removeSnapshotsAfter(disk: Disk, directory: string, offset: number): void {
+/** True when there were any: they must not come back, so the directory is to be synced. */
+export function removeSnapshotsAfter(disk: Disk, directory: string, offset: number): boolean {
   const removed = snapshotsIn(disk, directory).filter((each) => each.offset > offset)
   for (const { path } of removed) disk.remove(path)
-  if (removed.length > 0) disk.syncDirectory(directory)
+  return removed.length > 0
 }
 
 /** One of a clean stop lies between two segments: the next one takes its place. */

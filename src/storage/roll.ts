@@ -19,5 +19,10 @@ export function mustRoll(
 ): boolean {
   const isFull = size > segmentBytes - bytes
   const isOld = maxTimestamp - (firstTimestamp ?? maxTimestamp) > segmentMs
-  return size > 0 && (isFull || isOld || lastOffset - baseOffset > RELATIVE_OFFSET_MAX)
+  return size > 0 && (isFull || isOld || !isWithinSegment(baseOffset, lastOffset))
+}
+
+/** Whether a segment that begins at `baseOffset` can hold `offset`. */
+export function isWithinSegment(baseOffset: number, offset: number): boolean {
+  return offset - baseOffset <= RELATIVE_OFFSET_MAX
 }

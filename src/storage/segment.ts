@@ -44,6 +44,10 @@ export class Segment {
   #file: DiskFile | null = null
   #bytesSinceIndexEntry = 0
   #unsynced = false
+  /** Grow with each write and truncation, so that a sync knows whether it covered all. */
+  #writes = 0
+  #cuts = 0
+  #syncedCuts = 0
 
   constructor(disk: Disk, directory: string, baseOffset: number, nowMs: number) {
     this.#disk = disk
@@ -72,7 +76,7 @@ export class Segment {
   append(chunks: readonly Uint8Array[], bytes: number): void {
     this.file.write(chunks, this.size)
     this.size += bytes
-    this.#unsynced = true
+    this.markUnsynced()
   }
 
   /** Takes note of a batch of `bytes` at `position`. */
@@ -145,16 +149,19 @@ export class Segment {
     return batch
   }
 
-  /** Cuts before the batch that holds `offset`. */
-  truncateTo(offset: number): void {
+  /** Cuts before the batch that holds `offset`. Returns where the segment ends then. */
+  truncateTo(offset: number): number {
     const found = this.find(offset)
-    this.truncateAt(found?.position ?? this.size, offset)
+    const end = Math.min(offset, found?.baseOffset ?? offset)
+    this.truncateAt(found?.position ?? this.size, end)
+    return end
   }
 
   truncateAt(position: number, offset: number): void {
     this.file.truncate(position)
     this.size = position
-    this.#unsynced = true
+    this.#cuts += 1
+    this.markUnsynced()
     this.offsetIndex.truncateTo(offset)
     this.timeIndex.truncateTo(offset)
     this.learnTimestamps()
@@ -181,9 +188,10 @@ export class Segment {
     })
   }
 
-  /** Left by a crash: what it holds may be with the operating system only. */
+  /** What it holds may be with the operating system only. */
   markUnsynced(): void {
     this.#unsynced = true
+    this.#writes += 1
   }
 
   /** Everything durable: log and indexes. */
@@ -191,6 +199,7 @@ export class Segment {
     if (this.#unsynced) {
       this.file.sync()
       this.#unsynced = false
+      this.#syncedCuts = this.#cuts
     }
     this.offsetIndex.flush(true)
     this.timeIndex.flush(true)
@@ -201,17 +210,23 @@ export class Segment {
     return !this.#unsynced
   }
 
-  /** Without blocking; false when it was written again or closed meanwhile. */
-  async flushAsync(): Promise<boolean> {
-    if (!this.#unsynced) return true
-    const size = this.size
+  /** A power loss may bring back what a truncation has cut off. */
+  get mayGrowBack(): boolean {
+    return this.#syncedCuts !== this.#cuts
+  }
+
+  /** Without blocking. It is not durable then when it was written again or closed meanwhile. */
+  async flushAsync(): Promise<void> {
+    if (!this.#unsynced) return
+    const [writes, cuts] = [this.#writes, this.#cuts]
     const file = this.file
     await file.syncAsync()
-    if (this.size !== size || this.#file !== file) return false
+    if (this.#file !== file) return
+    this.#syncedCuts = Math.max(this.#syncedCuts, cuts)
+    if (this.#writes !== writes) return
     this.#unsynced = false
     this.offsetIndex.flush(true)
     this.timeIndex.flush(true)
-    return true
   }
 
   /** No more appends: the indexes are completed and written. */

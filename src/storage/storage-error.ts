@@ -1,4 +1,6 @@
 /** What storage refuses, with the code of the protocol that a client hears. */
+import { DiskError } from '../base/ports.ts'
+
 export const StorageErrorCode = {
   OFFSET_OUT_OF_RANGE: 1,
   RECORD_LIST_TOO_LARGE: 18,
@@ -24,4 +26,15 @@ export function offsetOutOfRange(offset: number, start: number, end: number): St
     StorageErrorCode.OFFSET_OUT_OF_RANGE,
     `Received request for offset ${offset}, but we only have log segments in the range ${start} to ${end}.`,
   )
+}
+
+/** An error of the disk takes the directory offline and is told as KAFKA_STORAGE_ERROR. */
+export function guarded<T>(action: () => T, onDiskError: (error: DiskError) => void): T {
+  try {
+    return action()
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    onDiskError(error)
+    throw new StorageError(StorageErrorCode.KAFKA_STORAGE_ERROR, error.message, error)
+  }
 }

@@ -1,7 +1,7 @@
 /** Sparse map from timestamp to offset: 12 bytes an entry, int64 timestamp and int32 relative offset. */
 import type { Disk } from '../base/ports.ts'
 import { readInt64, writeInt64 } from '../records/batch-header.ts'
-import { flushEntries, withRoom } from './offset-index.ts'
+import { IndexFile, withRoom } from './offset-index.ts'
 
 const ENTRY_BYTES = 12
 
@@ -11,16 +11,13 @@ export interface TimeIndexEntry {
 }
 
 export class TimeIndex {
-  readonly #disk: Disk
-  readonly #path: string
+  readonly #file: IndexFile
   readonly #baseOffset: number
   #entries: Buffer = Buffer.alloc(0)
   #bytes = 0
-  #flushedBytes = 0
 
   constructor(disk: Disk, path: string, baseOffset: number) {
-    this.#disk = disk
-    this.#path = path
+    this.#file = new IndexFile(disk, path)
     this.#baseOffset = baseOffset
   }
 
@@ -29,8 +26,8 @@ export class TimeIndex {
   }
 
   load(): boolean {
-    if (!this.#disk.exists(this.#path)) return false
-    const bytes = this.#disk.readFile(this.#path)
+    const bytes = this.#file.read()
+    if (bytes === null) return false
     let end = bytes.length - (bytes.length % ENTRY_BYTES)
     while (end > 0 && readInt64(bytes, end - ENTRY_BYTES) === 0) end -= ENTRY_BYTES
     for (let at = ENTRY_BYTES; at < end; at += ENTRY_BYTES) {
@@ -38,7 +35,7 @@ export class TimeIndex {
     }
     this.#entries = bytes
     this.#bytes = end
-    this.#flushedBytes = end === bytes.length ? end : -1
+    this.#file.hasEntries(end)
     return true
   }
 
@@ -65,17 +62,16 @@ export class TimeIndex {
     while (this.#bytes > 0 && this.#entry(this.#bytes - ENTRY_BYTES).offset >= offset) {
       this.#bytes -= ENTRY_BYTES
     }
-    this.#flushedBytes = -1
+    this.#file.invalidate()
   }
 
   clear(): void {
     this.#bytes = 0
-    this.#flushedBytes = -1
+    this.#file.invalidate()
   }
 
   flush(sync: boolean): void {
-    const entries = this.#entries.subarray(0, this.#bytes)
-    this.#flushedBytes = flushEntries(this.#disk, this.#path, entries, this.#flushedBytes, sync)
+    this.#file.flush(this.#entries.subarray(0, this.#bytes), sync)
   }
 
   #entry(at: number): TimeIndexEntry {

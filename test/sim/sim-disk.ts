@@ -58,6 +58,8 @@ export class SimDisk {
         old.copy(file.bytes, position)
         file.size = oldSize
       }
+      // What is there after the boot was read from the device.
+      file.undo = []
       // An append that was under way may have left its first bytes, or zeros in their place.
       if (torn === undefined || torn.position !== file.size) continue
       if (torn.written > 0 && this.#random.chance(0.5)) {
@@ -294,9 +296,9 @@ class SimFile implements DiskFile {
   /** What is written meanwhile is not covered. */
   syncAsync(): Promise<void> {
     this.#check()
-    const covered = this.#node.undo.length
+    const covered = new Set(this.#node.undo)
     return this.#after(SYNC_MS_MAX, () => {
-      this.#node.undo.splice(0, covered)
+      this.#node.undo = this.#node.undo.filter((each) => !covered.has(each))
       this.#keepName()
     })
   }

@@ -23,6 +23,9 @@ export class LogBench {
   readonly #config: Partial<LogConfig>
   disk!: Disk
   logs!: LogManager
+  /** Whether what does not block takes until `settleDevice`. */
+  isDeviceBusy = false
+  readonly #onDevice: (() => void)[] = []
   #die: () => void = () => {}
 
   constructor(config: Partial<LogConfig> = {}, seed = 1) {
@@ -38,13 +41,21 @@ export class LogBench {
   /** `isLocked`: another process has the directory. */
   start(isLocked = false): void {
     const onDeath: (() => void)[] = []
+    let isDead = false
     const process = {
       clock: this.clock,
-      after: (_delayMs: number, callback: () => void) => queueMicrotask(callback),
+      after: (_delayMs: number, callback: () => void) => {
+        const run = () => {
+          if (!isDead) callback()
+        }
+        if (this.isDeviceBusy) this.#onDevice.push(run)
+        else queueMicrotask(run)
+      },
       onDeath: (listener: () => void) => onDeath.push(listener),
     }
     this.disk = this.#simDisk.viewOf(process as unknown as SimProcess)
     this.#die = () => {
+      isDead = true
       for (const listener of onDeath.splice(0)) listener()
     }
     const { clock, loggers } = this
@@ -76,6 +87,11 @@ export class LogBench {
     this.#die()
     this.#simDisk.losePower()
     this.start()
+  }
+
+  settleDevice(): void {
+    this.isDeviceBusy = false
+    for (const done of this.#onDevice.splice(0)) done()
   }
 
   async restart(): Promise<void> {
