@@ -43,8 +43,11 @@ export interface ProduceResult {
 
 export interface ConsumeResult {
   readonly records: number
+  /** From the first record to the last. */
   readonly seconds: number
   readonly mbPerSecond: number
+  /** From the start of the client: it waits half a second before it looks for the leaders. */
+  readonly secondsWithStart: number
 }
 
 export interface LatencyResult {
