@@ -139,6 +139,22 @@ test('a run from before reads were measured has its writes, and no phase of read
   )
 })
 
+test('who read all the while needed no election to do so', () => {
+  const script = threeBrokers()
+    .at(900)
+    .reads('t', 0, 4, 898)
+    .at(1_000)
+    .fault('f1', 'cut-zookeeper', 1)
+  script.at(1_010).remove('/brokers/ids/1').at(1_060).reads('t', 0, 4, 1_055, 47)
+  script.at(1_100).state('t-0', 2, 8, [2, 3], 5).at(1_160).reads('t', 0, 4, 1_150, 30)
+  const failover = onlyOne(script)
+  assert.equal(failover.unreadableMs, 47)
+  assert.equal(
+    failover.phases.some(({ kind }) => kind === 'first-fetch'),
+    false,
+  )
+})
+
 test('where a gap in a span ended is told, and need not be guessed from the event before', () => {
   const script = threeBrokers().at(900).reads('t', 0, 4, 895).at(1_000).fault('f1', 'kill', 1)
   script.at(1_010).remove('/brokers/ids/1').at(1_030).state('t-0', 2, 8, [2, 3], 5)

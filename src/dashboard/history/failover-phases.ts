@@ -4,7 +4,10 @@ import type { HowGone, Phase, PhaseKind } from './failovers.ts'
 
 type Rest = Omit<Phase, 'kind' | 'startMs' | 'endMs'>
 
-/** A success may be heard of a little before the election that made it possible. */
+/**
+ * A success may be heard of a little before the election that made it possible; but one that came before
+ * after a short pause only, needed none.
+ */
 const BEFORE_ELECTION_MS = 100
 /** Without an election a pause between successes counts from here on. */
 const OUTAGE_MS_MIN = 250
@@ -112,10 +115,11 @@ function firstSuccess(
   for (const [name, { lastMs, firstMs }] of candidates) {
     if (firstMs === null) continue
     const election = elections.get(name)
+    const gapMs = firstMs - lastMs
     const counts =
       election === undefined
-        ? firstMs - lastMs >= OUTAGE_MS_MIN
-        : firstMs >= election.atMs - BEFORE_ELECTION_MS
+        ? gapMs >= OUTAGE_MS_MIN
+        : firstMs >= election.atMs - Math.min(BEFORE_ELECTION_MS, gapMs / 2)
     if (!counts || (first !== null && first.firstMs <= firstMs)) continue
     first = { name, lastMs, firstMs }
   }
