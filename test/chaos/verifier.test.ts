@@ -122,27 +122,53 @@ test('a leader that hangs is left as soon as another one leads', async () => {
 })
 
 test('an election long after a leader hung is noticed at once, whichever broker it was', async () => {
-  for (const hung of [1, 2, 3]) {
-    // Before, between and after the timeouts of requests to the one that hangs.
-    for (const afterMs of [3_900, 6_000, 7_500, 11_000]) {
-      const { clock, brokers, verifier, during } = setUp()
-      await during(verifier.start())
-      await clock.advanceAsync(1_000)
-      brokers.paused.add(hung)
-      await clock.advanceAsync(afterMs)
-      brokers.moveLeaders(hung)
-      await clock.advanceAsync(9_000)
-      brokers.paused.clear()
-      const verdict = await during(verifier.stop())
-      assert.ok(isGood(verdict))
-      for (const { partition, longestGapMs, longestReadGapMs } of verdict.partitions) {
-        const isHeld = partition === hung - 1
-        const [min, max] = isHeld ? [afterMs, afterMs + 100] : [0, 50]
-        const what = `broker ${hung}, ${afterMs} ms, partition ${partition}`
-        assert.ok(longestGapMs >= min && longestGapMs < max, `${what}: ${longestGapMs}`)
-        assert.ok(longestReadGapMs >= min && longestReadGapMs < max, `${what}: ${longestReadGapMs}`)
-      }
+  // Before, between and after the timeouts of requests to the one that hangs.
+  const cases = [3_900, 6_000, 11_000].map((afterMs) => ({ hung: 1, afterMs }))
+  for (const { hung, afterMs } of [
+    ...cases,
+    ...[2, 3].map((id) => ({ hung: id, afterMs: 6_000 })),
+  ]) {
+    const { clock, brokers, verifier, during } = setUp()
+    await during(verifier.start())
+    await clock.advanceAsync(1_000)
+    brokers.paused.add(hung)
+    await clock.advanceAsync(afterMs)
+    brokers.moveLeaders(hung)
+    await clock.advanceAsync(5_000)
+    brokers.paused.clear()
+    const verdict = await during(verifier.stop())
+    assert.ok(isGood(verdict))
+    for (const { partition, longestGapMs, longestReadGapMs } of verdict.partitions) {
+      const [min, max] = partition === hung - 1 ? [afterMs, afterMs + 100] : [0, 50]
+      const what = `broker ${hung}, ${afterMs} ms, partition ${partition}`
+      assert.ok(longestGapMs >= min && longestGapMs < max, `${what}: ${longestGapMs}`)
+      assert.ok(longestReadGapMs >= min && longestReadGapMs < max, `${what}: ${longestReadGapMs}`)
     }
+  }
+})
+
+test('of what was sent to a leader that was left nobody knows the outcome', async () => {
+  for (const isWritten of [true, false]) {
+    const { clock, brokers, verifier, during, partitions } = setUp({ partitions: 1 })
+    await during(verifier.start())
+    await clock.advanceAsync(1_000)
+    const before = verifier.verdict.acked
+    let left = 1
+    if (isWritten) brokers.onProduce = () => (left-- > 0 ? 'append-and-hang' : 'append')
+    else brokers.paused.add(1)
+    await clock.advanceAsync(1_000)
+    assert.equal(verifier.verdict.acked, before)
+    brokers.moveLeaders(1)
+    await clock.advanceAsync(200)
+    assert.ok(verifier.verdict.acked > before)
+    brokers.paused.clear()
+    await clock.advanceAsync(5_000)
+    const verdict = await during(verifier.stop())
+    const { acked, failed, consumed, lost, unchecked } = verdict
+    assert.deepEqual([failed, lost, unchecked], [1, 0, 0])
+    assert.equal(consumed, isWritten ? acked + 1 : acked)
+    assert.equal(partitions()[0]!.log.length, consumed)
+    assert.ok(verdict.longestGapMs < 1_150, `${verdict.longestGapMs}`)
   }
 })
 

@@ -221,7 +221,11 @@ export class LogBrokers {
     const batch = Buffer.from(records![0]!)
     const outcome = this.onProduce(partition, batch)
     const offset = partition.log.length
-    if (outcome === 'append' || outcome === 'append-and-fail') appendBatch(partition, batch)
+    if (outcome.startsWith('append')) appendBatch(partition, batch)
+    if (outcome === 'append-and-hang') {
+      await new Promise<void>((resolve) => this.#clock.after(REQUEST_TIMEOUT_MS, resolve))
+      throw new Error('no answer in time')
+    }
     if (outcome === 'append-and-fail' || outcome === 'fail') {
       return answer(ErrorCode.REQUEST_TIMED_OUT, -1)
     }
@@ -262,7 +266,7 @@ export class LogBrokers {
   }
 }
 
-export type ProduceOutcome = 'append' | 'append-and-fail' | 'fail' | 'hole'
+export type ProduceOutcome = 'append' | 'append-and-fail' | 'append-and-hang' | 'fail' | 'hole'
 
 export function appendBatch(partition: FakePartition, batch: Buffer): void {
   const copy = Buffer.from(batch)
