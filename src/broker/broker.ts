@@ -10,7 +10,7 @@ import {
   readOrCreateClusterId,
 } from '../cluster/cluster-setup.ts'
 import { ConfigChanges } from '../cluster/config-changes.ts'
-import { endpointOf, MetadataCache } from '../cluster/image.ts'
+import { endpointOf, leadsAny, MetadataCache } from '../cluster/image.ts'
 import { type OwnRegistration, Registration } from '../cluster/registration.ts'
 import { StateWatcher } from '../cluster/state-watcher.ts'
 import { KafkaController } from '../controller/kafka-controller.ts'
@@ -38,6 +38,7 @@ import { type BuildContext, makeServices } from './make-services.ts'
 import { type MetricFamily, MetricPage } from './metric-families.ts'
 import { controllerConfig, replicaManagerOptions } from './options.ts'
 import { PeerConnections } from './peer-connections.ts'
+import { letProducersLeave } from './producers-leave.ts'
 import { BROKER_STATES, type Phase, unreadyReasons } from './readiness.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import type { BrokerServices } from './services.ts'
@@ -179,7 +180,7 @@ export class Broker {
     // A peer may take our registration away when our sockets close: that is right now.
     registration.stop()
     if (this.#config['controlled.shutdown.enable']) {
-      await requestControlledShutdown(
+      const isHandedOver = await requestControlledShutdown(
         controllerChannel,
         this.#ports.clock,
         this.#logger,
@@ -190,6 +191,7 @@ export class Broker {
           retryBackoffMs: this.#config['controlled.shutdown.retry.backoff.ms'],
         },
       )
+      if (isHandedOver) await this.#letProducersLeave(running)
     }
     this.#phase = 'shutting-down'
     running.configChanges.stop()
@@ -202,6 +204,15 @@ export class Broker {
     await zk.close()
     this.#phase = 'not-started'
     this.#logger.info('shut down completed')
+  }
+
+  async #letProducersLeave({ services, sockets, brokerId }: Running): Promise<void> {
+    await letProducersLeave({
+      clock: this.#ports.clock,
+      untilNoneIsLed: (timeoutMs) =>
+        services.untilImage(() => !leadsAny(services.metadata.image, brokerId), timeoutMs),
+      closeProducers: (reason) => sockets.closeProducers(reason),
+    })
   }
 
   async #build(): Promise<Running> {

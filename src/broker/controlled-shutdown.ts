@@ -15,15 +15,7 @@ export interface ControlledShutdownOptions {
 
 const VERSION = 3
 
-/**
- * We go on answering for so long after the handover, until the other brokers know of it. A client
- * that loses its connection asks one of them at once; told the old leader once more, librdkafka waits
- * for its next scan of the topics, a second later. Much longer would not help: it looks for a new
- * leader earlier when its connection breaks than after NOT_LEADER_OR_FOLLOWER.
- */
-const LINGER_MS = 50
-
-/** True when the controller had nothing left on us, and clients had the time to hear of it. */
+/** True when the controller had nothing left on us. */
 export async function requestControlledShutdown(
   channel: ControllerChannel,
   clock: Clock,
@@ -38,7 +30,6 @@ export async function requestControlledShutdown(
     if (remaining === 0) {
       const tookMs = Math.round(clock.monotonicMs() - startMs)
       logger.info(`Controlled shutdown request returned successfully after ${tookMs}ms`)
-      await pause(clock, LINGER_MS)
       return true
     }
     if (left > 1) {

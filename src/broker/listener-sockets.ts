@@ -4,6 +4,7 @@
  */
 import type { Clock, Listener, Logger, Socket, Transport } from '../base/ports.ts'
 import { DEFAULT_LIMITS, ServerConnection } from '../network/server-connection.ts'
+import { produce } from '../protocol/messages/produce.ts'
 import type { Dispatcher } from './dispatch.ts'
 
 export interface ListenAddress {
@@ -38,6 +39,8 @@ export class ListenerSockets {
   readonly #limits: SocketLimits
   readonly #listeners: Listener[] = []
   readonly #connections = new Set<ServerConnection>()
+  /** Those on which a Produce request came. */
+  readonly #producers = new Set<ServerConnection>()
   readonly #countByIp = new Map<string, number>()
   readonly #held = new Map<Socket, string>()
   #dispatcher: Dispatcher | null = null
@@ -83,6 +86,11 @@ export class ListenerSockets {
     this.#scheduleIdleCheck()
   }
 
+  /** What was answered leaves first. They may come back: listening goes on. */
+  closeProducers(reason: string): void {
+    for (const connection of [...this.#producers]) connection.end(reason)
+  }
+
   async close(): Promise<void> {
     this.#cancelIdleCheck()
     this.#dispatcher = null
@@ -114,7 +122,10 @@ export class ListenerSockets {
       socket,
       { ...DEFAULT_LIMITS, maxRequestBytes: this.#limits.maxRequestBytes },
       {
-        onFrame: (frame, reply) => dispatcher.dispatch(frame, info, reply),
+        onFrame: (frame, reply) => {
+          if (apiKeyOf(frame) === produce.key) this.#producers.add(connection)
+          dispatcher.dispatch(frame, info, reply)
+        },
         onClose: (reason) => {
           this.#forget(connection, ip)
           if (this.#logger.isDebugEnabled()) this.#logger.debug(`Closed ${ip}: ${reason}`)
@@ -138,6 +149,7 @@ export class ListenerSockets {
 
   #forget(connection: ServerConnection, ip: string): void {
     if (!this.#connections.delete(connection)) return
+    this.#producers.delete(connection)
     const left = (this.#countByIp.get(ip) ?? 1) - 1
     if (left > 0) this.#countByIp.set(ip, left)
     else this.#countByIp.delete(ip)
@@ -155,6 +167,11 @@ export class ListenerSockets {
       this.#scheduleIdleCheck()
     })
   }
+}
+
+/** -1 when the frame has none. */
+function apiKeyOf(frame: Buffer): number {
+  return frame.length < 2 ? -1 : frame.readInt16BE(0)
 }
 
 function refuse(socket: Socket): void {

@@ -134,6 +134,13 @@ export function isReachable(image: ClusterImage, brokerId: number, listener: str
   return broker !== undefined && endpointOf(broker, listener) !== undefined
 }
 
+export function leadsAny(image: ClusterImage, brokerId: number): boolean {
+  for (const { partitions } of image.topics.values()) {
+    if (partitions.some((partition) => partition?.leader === brokerId)) return true
+  }
+  return false
+}
+
 /** Holds the current image and tells listeners of every new one. */
 export class MetadataCache {
   #image: ClusterImage = EMPTY_IMAGE

@@ -103,6 +103,15 @@ export class ServerConnection {
     this.#socket.destroy()
   }
 
+  /** What was answered leaves first; requests under way lose their answers. */
+  end(reason: string): void {
+    if (this.#state !== 'open') return
+    this.#closeReason = reason
+    // Nothing is read any more. A peer that does not take what was answered is closed as idle.
+    this.#state = 'ending'
+    this.#socket.end()
+  }
+
   #onData(chunk: Buffer): void {
     if (this.#state !== 'open') return
     this.#lastActiveMs = this.#nowMs()
@@ -164,10 +173,7 @@ export class ServerConnection {
       this.#turns.shift()
       this.#inFlightBytes -= turn.bytes
       if (turn.answer === 'close') {
-        this.#closeReason = 'the request was refused'
-        // What was answered before leaves first; a peer that does not take it is closed as idle.
-        this.#state = 'ending'
-        this.#socket.end()
+        this.end('the request was refused')
         return
       }
       if (turn.answer !== null) this.#send(turn.answer)

@@ -57,6 +57,20 @@ test('a refused request closes the connection after the answers before it', () =
   assert.equal(closed.length, 1)
 })
 
+test('a connection that is ended sends what was answered and reads no more', () => {
+  const { socket, asked, closed, connection } = connect()
+  socket.lingers = true
+  socket.receive(frame('a'), frame('b'))
+  asked[0]!.reply([Buffer.from('A')])
+  connection.end('moved')
+  asked[1]!.reply([Buffer.from('B')])
+  socket.receive(frame('c'))
+  assert.deepEqual(written(socket), ['\0\0\0\x01A'])
+  assert.deepEqual([socket.ended, asked.length, closed.length], [true, 2, 0])
+  socket.destroy()
+  assert.deepEqual(closed, ['moved'])
+})
+
 test('beyond the limit of requests under way the socket is not read', () => {
   const { socket, asked } = connect({ maxInFlight: 2 })
   socket.receive(Buffer.concat([frame('a'), frame('b'), frame('c')]))
