@@ -5,10 +5,11 @@ import type { HowGone, Phase, PhaseKind } from './failovers.ts'
 type Rest = Omit<Phase, 'kind' | 'startMs' | 'endMs'>
 
 /**
- * A success may be heard of a little before the election that made it possible; but one that came before
- * after a short pause only, needed none.
+ * A success may be heard of before the election that made it possible: so long at most, and not longer
+ * than this share of the pause that it ended. One that came earlier needed no election.
  */
-const BEFORE_ELECTION_MS = 100
+const BEFORE_ELECTION_MS = 250
+const BEFORE_ELECTION_SHARE = 0.75
 /** Without an election a pause between successes counts from here on. */
 const OUTAGE_MS_MIN = 250
 
@@ -119,7 +120,7 @@ function firstSuccess(
     const counts =
       election === undefined
         ? gapMs >= OUTAGE_MS_MIN
-        : firstMs >= election.atMs - Math.min(BEFORE_ELECTION_MS, gapMs / 2)
+        : firstMs >= election.atMs - Math.min(BEFORE_ELECTION_MS, gapMs * BEFORE_ELECTION_SHARE)
     if (!counts || (first !== null && first.firstMs <= firstMs)) continue
     first = { name, lastMs, firstMs }
   }
