@@ -103,19 +103,9 @@ export class Dispatcher {
     const startMs = this.#clock.monotonicMs()
     const finish = (response: unknown): void => {
       this.#onAnswered(handler, request, context, startMs)
-      if (response === NO_ANSWER) reply(null)
-      else if (response === CLOSE_CONNECTION) reply('close')
-      else reply(encodeAnswer(handler, context.version, correlationId, response))
+      reply(this.#encode(handler, context.version, correlationId, response))
     }
-    const fail = (error: unknown): void => {
-      const code = errorCodeOf(error)
-      const message = error instanceof Error ? error.message : String(error)
-      if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
-        this.#logger.error(`Unexpected error in ${handler.api.name} v${context.version}`, error)
-      }
-      const response = handler.failure(request, code, message)
-      finish(response === null ? CLOSE_CONNECTION : response)
-    }
+    const fail = (error: unknown): void => finish(this.#failure(handler, request, context, error))
     let outcome: unknown
     try {
       outcome = handler.handle(request, this.#services, context)
@@ -123,8 +113,47 @@ export class Dispatcher {
       fail(error)
       return
     }
-    if (outcome instanceof Promise) outcome.then(finish).catch(fail)
+    if (outcome instanceof Promise) outcome.then(finish, fail)
     else finish(outcome)
+  }
+
+  #failure(
+    handler: AnyHandler,
+    request: unknown,
+    { version }: RequestContext,
+    error: unknown,
+  ): unknown {
+    const code = errorCodeOf(error)
+    const message = error instanceof Error ? error.message : String(error)
+    if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
+      this.#logger.error(`Unexpected error in ${handler.api.name} v${version}`, error)
+    }
+    try {
+      return handler.failure(request, code, message) ?? CLOSE_CONNECTION
+    } catch (second) {
+      this.#logger.error(`No answer to an error in ${handler.api.name} v${version}`, second)
+      return CLOSE_CONNECTION
+    }
+  }
+
+  /** A response that does not fit the schema is our bug; one request pays for it, not the broker. */
+  #encode(
+    { api }: AnyHandler,
+    version: number,
+    correlationId: number,
+    response: unknown,
+  ): Buffer[] | null | 'close' {
+    if (response === NO_ANSWER) return null
+    if (response === CLOSE_CONNECTION) return 'close'
+    const answer = response as { throttleTimeMs?: number }
+    answer.throttleTimeMs ??= 0
+    try {
+      // The handler was bound to this schema when it was made.
+      return encodeResponseFrame(api, version, correlationId, answer as never)
+    } catch (error) {
+      this.#logger.error(`No answer to ${api.name} v${version}`, error)
+      return 'close'
+    }
   }
 
   #onAnswered(
@@ -157,18 +186,6 @@ function completed({ key, name }: Api, context: RequestContext, tookMs: number):
   const totalTimeMs = Math.round(tookMs * 1000) / 1000
   const facts = { requestHeader, connection: clientAddress, totalTimeMs, listener }
   return `Completed request:${JSON.stringify(facts)}`
-}
-
-function encodeAnswer(
-  { api }: AnyHandler,
-  version: number,
-  correlationId: number,
-  response: unknown,
-): Buffer[] {
-  const answer = response as { throttleTimeMs?: number }
-  answer.throttleTimeMs ??= 0
-  // The handler was bound to this schema when it was made.
-  return encodeResponseFrame(api, version, correlationId, answer as never)
 }
 
 /** The v0 answer to a version we do not know: clients read our range of key 18 and ask again. */

@@ -5,7 +5,7 @@
 
 import { decodeResponse, writeRequest, writeResponse } from './codec.ts'
 import { ErrorCode } from './error-codes.ts'
-import { MalformedMessageError, MessageReader } from './reader.ts'
+import { MessageReader } from './reader.ts'
 import type { Api, RequestInput, ResponseInput, ResponseOf } from './types.ts'
 import { isInRange } from './version-range.ts'
 import { MessageWriter } from './writer.ts'
@@ -115,11 +115,10 @@ function isRefusedApiVersions(api: Api, frame: Buffer): boolean {
   return frame.readInt16BE(4) === ErrorCode.UNSUPPORTED_VERSION
 }
 
-/** An int16 length even in the flexible header. */
+/** An int16 length even in the flexible header. Any negative one is null, as for Kafka. */
 function readClientId(reader: MessageReader): string | null {
   const length = reader.int16()
-  if (length < -1) throw new MalformedMessageError(`client id of ${length} bytes`)
-  return length === -1 ? null : reader.utf8(length)
+  return length < 0 ? null : reader.utf8(length)
 }
 
 function skipTags(reader: MessageReader): void {

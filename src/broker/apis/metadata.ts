@@ -42,7 +42,7 @@ export const handleMetadata = handler(
   (request, code) => ({
     brokers: [],
     topics: (request.topics ?? []).map(({ name, topicId }) => ({
-      ...emptyTopic(code, name),
+      ...emptyTopic(code, name ?? ''),
       topicId,
     })),
   }),
