@@ -5,7 +5,7 @@
  */
 import type { Clock, Logger, Loggers } from '../base/ports.ts'
 import { decodeRequest } from '../protocol/codec.ts'
-import { ErrorCode } from '../protocol/error-codes.ts'
+import { ErrorCode, errorMessage } from '../protocol/error-codes.ts'
 import { decodeRequestHeader, encodeResponseFrame } from '../protocol/header.ts'
 import { apiVersions } from '../protocol/messages/api-versions.ts'
 import { MalformedMessageError } from '../protocol/reader.ts'
@@ -124,7 +124,9 @@ export class Dispatcher {
     error: unknown,
   ): unknown {
     const code = errorCodeOf(error)
-    const message = error instanceof Error ? error.message : String(error)
+    const text = error instanceof Error ? error.message : String(error)
+    const isTelling = code !== ErrorCode.UNKNOWN_SERVER_ERROR && text !== ''
+    const message = isTelling && text !== errorMessage(code) ? text : null
     if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
       this.#logger.error(`Unexpected error in ${handler.api.name} v${version}`, error)
     }

@@ -41,7 +41,7 @@ export interface AnyHandler {
   readonly api: Api
   handle(request: unknown, services: BrokerServices, context: RequestContext): unknown
   /** The response that carries `code` wherever this API has a place for it; null: close. */
-  failure(request: unknown, code: ErrorCode, message: string): unknown
+  failure(request: unknown, code: ErrorCode, message: string | null): unknown
   /** A name under which the time of the request is told too. */
   readonly variantOf?: (request: unknown, version: number) => string
 }
@@ -58,7 +58,8 @@ type Handle<A extends Api> = (
 type Failure<A extends Api> = (
   request: RequestOf<A>,
   code: ErrorCode,
-  message: string,
+  /** Null where the code says it all. */
+  message: string | null,
 ) => Untimed<ResponseInput<A>> | null
 
 /** Binds a schema to its code. `failure` builds the answer when all of the request failed. */

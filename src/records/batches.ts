@@ -29,11 +29,16 @@ export function sizeOfBatchAt(buffer: Buffer, at: number, end: number): number {
   if (end - at < LOG_OVERHEAD) return -1
   const size = readSizeInBytes(buffer, at)
   if (size < MIN_LENGTH + LOG_OVERHEAD) {
-    throw new CorruptRecordError(`a batch of ${size} bytes is smaller than any can be`)
+    const length = size - LOG_OVERHEAD
+    throw new CorruptRecordError(
+      `Record size ${length} is less than the minimum record overhead (${MIN_LENGTH})`,
+    )
   }
   if (end - at < HEADER_SIZE_UP_TO_MAGIC) return -1
   const magic = readMagic(buffer, at)
-  if (magic < 0 || magic > 2) throw new CorruptRecordError(`magic ${magic}`)
+  if (magic < 0 || magic > 2) {
+    throw new CorruptRecordError(`Invalid magic found in record: ${magic}`)
+  }
   if (magic === 2 && size < BATCH_OVERHEAD) {
     throw new CorruptRecordError(`a batch of ${size} bytes has no room for its header`)
   }

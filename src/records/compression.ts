@@ -15,6 +15,14 @@ export const COMPRESSION_NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as co
 
 export const DEFAULT_OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
 
+/** Compressed bytes that cannot be decompressed, or are more than may be. */
+export class DecompressionError extends CorruptRecordError {
+  constructor(message: string) {
+    super(message)
+    this.name = 'DecompressionError'
+  }
+}
+
 interface SnappyCodec {
   compressSync(input: Buffer): Buffer
   uncompressSync(input: Buffer): Buffer
@@ -29,7 +37,7 @@ const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 const XERIAL_HEADER_BYTES = 16
 const XERIAL_BLOCK_BYTES = 32 * 1024
 
-/** Throws `CorruptRecordError` for what is no such data, or is larger than the limit. */
+/** Throws `DecompressionError` for what is no such data, or is larger than the limit. */
 export function decompress(
   codec: number,
   input: Buffer,
@@ -38,9 +46,9 @@ export function decompress(
   try {
     return decompressUnchecked(codec, input, limitBytes)
   } catch (error) {
-    if (error instanceof CorruptRecordError) throw error
-    const name = COMPRESSION_NAMES[codec] ?? `codec ${codec}`
-    throw new CorruptRecordError(`cannot decompress ${name}: ${(error as Error).message}`)
+    const { message } = error as Error
+    if (error instanceof CorruptRecordError) throw new DecompressionError(message)
+    throw new DecompressionError(`cannot decompress ${COMPRESSION_NAMES[codec]}: ${message}`)
   }
 }
 

@@ -17,7 +17,7 @@ import {
 } from './batch-header.ts'
 import { CorruptRecordError, sizeOfBatchAt } from './batches.ts'
 import { buildBatch } from './builder.ts'
-import { Compression } from './compression.ts'
+import { Compression, DecompressionError } from './compression.ts'
 import { InvalidRecordsError } from './invalid-records-error.ts'
 import {
   codecOf,
@@ -72,6 +72,9 @@ function unwrapped(wrapper: LegacyMessage): LegacyMessage[] {
   try {
     return unwrap(wrapper)
   } catch (error) {
+    if (error instanceof DecompressionError) {
+      throw new InvalidRecordsError(ErrorCode.UNKNOWN_SERVER_ERROR, error.message)
+    }
     if (!(error instanceof CorruptRecordError)) throw error
     throw invalid(error.message)
   }

@@ -28,7 +28,7 @@ import {
 } from './batch-header.ts'
 import { CorruptRecordError, sizeOfBatchAt } from './batches.ts'
 import { buildBatch, stampCrc } from './builder.ts'
-import { COMPRESSION_NAMES, Compression, decompress } from './compression.ts'
+import { COMPRESSION_NAMES, Compression, DecompressionError, decompress } from './compression.ts'
 import { InvalidRecordsError, type RecordError } from './invalid-records-error.ts'
 import { readRecords } from './reader.ts'
 import { ErrorCode } from './record-error-codes.ts'
@@ -62,17 +62,21 @@ export type RecordsOrigin = 'client' | 'coordinator'
 
 const LONG_MAX = 2 ** 63
 
-/** Throws `InvalidRecordsError`. May change timestamps and checksum in place. */
+/**
+ * Throws `InvalidRecordsError`. May change timestamps and checksum in place. The errors of records
+ * name `partition`.
+ */
 export function validateForAppend(
   records: Buffer,
   config: ValidationConfig,
   nowMs: number,
   origin: RecordsOrigin = 'client',
+  partition = '',
 ): ValidBatch {
   const size = checkBytes(records, config, origin)
   const batch = size === records.length ? records : records.subarray(0, size)
   if (origin === 'client') checkClientHeader(batch)
-  return checkRecords(batch, config, nowMs)
+  return checkRecords(batch, config, nowMs, partition)
 }
 
 /** The bytes hold one whole batch as it was sent. Returns its size. */
@@ -126,7 +130,12 @@ function checkClientHeader(batch: Buffer): void {
   }
 }
 
-function checkRecords(batch: Buffer, config: ValidationConfig, nowMs: number): ValidBatch {
+function checkRecords(
+  batch: Buffer,
+  config: ValidationConfig,
+  nowMs: number,
+  partition: string,
+): ValidBatch {
   const codec = readCompression(batch, 0)
   const isPlain = codec === Compression.NONE
   const plain = isPlain ? batch : decompressed(batch, codec)
@@ -134,7 +143,7 @@ function checkRecords(batch: Buffer, config: ValidationConfig, nowMs: number): V
   const walk = walked(plain, plainAt, readRecordCount(batch, 0))
   const times = timesOf(batch, walk)
   const problem = new RecordRules(batch, config, nowMs)
-  if (problem.isPossible(walk, times)) problem.check(plain, plainAt)
+  if (problem.isPossible(walk, times)) problem.check(plain, plainAt, partition)
   const target = isControl(batch, 0) ? codec : targetCodec(config.compressionType, codec)
   // A consumer computes the offsets of a compressed batch from its deltas.
   const mustRebuild = target !== codec || (!isPlain && !walk.isInOrder)
@@ -149,9 +158,9 @@ function decompressed(batch: Buffer, codec: number): Buffer {
   try {
     return decompress(codec, batch.subarray(BATCH_OVERHEAD))
   } catch (error) {
-    // Kafka answers UNKNOWN_SERVER_ERROR, which clients retry for ever.
-    if (error instanceof CorruptRecordError) throw corrupt(error.message)
-    throw error
+    if (!(error instanceof DecompressionError)) throw error
+    // No client sends such a batch again, as it would do with CORRUPT_MESSAGE.
+    throw new InvalidRecordsError(ErrorCode.UNKNOWN_SERVER_ERROR, error.message)
   }
 }
 
@@ -213,14 +222,15 @@ class RecordRules {
   }
 
   /** Throws `InvalidRecordsError` that names each record at fault. */
-  check(plain: Buffer, plainAt: number): void {
+  check(plain: Buffer, plainAt: number, partition: string): void {
     const base = readBaseTimestamp(this.#batch, 0)
     const claimed = isLogAppendTime(this.#batch, 0) ? readMaxTimestamp(this.#batch, 0) : null
     const errors: RecordError[] = []
     let hasBadTimestamp = false
     forEachRecord(plain, plainAt, plain.length, (batchIndex, timestampDelta, hasKey) => {
       if (this.#needsKeys && !hasKey) {
-        errors.push({ batchIndex, batchIndexErrorMessage: MISSING_KEY })
+        const batchIndexErrorMessage = `${MISSING_KEY} in topic partition ${partition}`
+        errors.push({ batchIndex, batchIndexErrorMessage })
         return
       }
       const message = this.#timestampProblem(batchIndex, claimed ?? base + timestampDelta)
@@ -263,7 +273,10 @@ function refused(errors: readonly RecordError[], hasBadTimestamp: boolean): Inva
   }
   const first = errors
     .slice(0, 3)
-    .map((each) => `${each.batchIndex}: ${each.batchIndexErrorMessage}`)
+    .map((each) => {
+      const { batchIndex, batchIndexErrorMessage: text } = each
+      return `RecordError(batchIndex=${batchIndex}, message='${text}')`
+    })
     .join(', ')
   return new InvalidRecordsError(
     ErrorCode.INVALID_RECORD,

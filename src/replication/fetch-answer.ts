@@ -159,13 +159,23 @@ function partitionAnswer(
     highWatermark: isError ? -1 : read.highWatermark,
     lastStableOffset: isError ? -1 : read.lastStableOffset,
     logStartOffset: isError ? -1 : read.logStartOffset,
-    abortedTransactions:
-      open.mode.isolation === 'last-stable' ? (read.abortedTransactions ?? []) : null,
+    abortedTransactions: abortedTransactions(read, open.mode.isolation),
     preferredReadReplica: read.preferredReadReplica,
     records,
     divergingEpoch: read.divergingEpoch ?? undefined,
   }
 }
+
+/** Who names what does not exist is told that nothing of it was aborted, as by Kafka. */
+function abortedTransactions(read: PartitionRead, isolation: ReadIsolation) {
+  const isWanted = isolation === 'last-stable' || UNKNOWN.has(read.errorCode)
+  return isWanted ? (read.abortedTransactions ?? []) : null
+}
+
+const UNKNOWN: ReadonlySet<ErrorCode> = new Set([
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+])
 
 function isLeaderError(code: ErrorCode): boolean {
   return code === ErrorCode.NOT_LEADER_OR_FOLLOWER || code === ErrorCode.FENCED_LEADER_EPOCH

@@ -169,9 +169,7 @@ export class FetchSessionCache {
     reader: FetchReader,
     nowMs: number,
   ): FetchSession | null {
-    if (entries.length === 0 || !this.#makeRoom(reader.isFollower, entries.length, nowMs)) {
-      return null
-    }
+    if (!this.#makeRoom(reader.isFollower, entries.length, nowMs)) return null
     let id = 0
     while (id === 0 || this.#sessions.has(id)) id = 1 + this.#random.nextInt(MAX_ID)
     const session = new FetchSession(id, usesTopicIds, reader, nowMs)

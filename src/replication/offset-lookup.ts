@@ -39,10 +39,12 @@ export async function answerListOffsets(
   replicas: ReplicaSet,
   request: ListOffsetsRequest,
   version: number,
+  nowMs: number,
 ): Promise<ListOffsetsAnswer> {
   const seen = new Set<string>()
   const duplicates = new Set<string>()
-  for (const { name, partitions } of request.topics) {
+  // The oldest version answers what is asked twice.
+  for (const { name, partitions } of version === 0 ? [] : request.topics) {
     for (const { partitionIndex } of partitions) {
       const key = `${name}-${partitionIndex}`
       if (seen.has(key)) duplicates.add(key)
@@ -55,7 +57,7 @@ export async function answerListOffsets(
       partitions.map((each) =>
         duplicates.has(`${name}-${each.partitionIndex}`)
           ? failed(each, ErrorCode.INVALID_REQUEST)
-          : answerPartition(replicas, request, name, each, version),
+          : answerPartition(replicas, request, name, each, version, nowMs),
       ),
     ),
   }))
@@ -68,6 +70,7 @@ async function answerPartition(
   topic: string,
   asked: OffsetRequest,
   version: number,
+  nowMs: number,
 ): Promise<OffsetAnswer> {
   const { timestamp, partitionIndex, currentLeaderEpoch } = asked
   if (timestamp < 0 && version < (SINCE.get(timestamp) ?? Number.POSITIVE_INFINITY)) {
@@ -80,8 +83,9 @@ async function answerPartition(
     roleError(partition!, currentLeaderEpoch, leaderOnly)
   if (code !== ErrorCode.NONE) return failed(asked, code)
   try {
+    if (version === 0) return segmentOffsets(partition!.log!, request, asked, nowMs)
     const found = await lookUp(partition!, request, timestamp, version)
-    return typeof found === 'number' ? failed(asked, found) : succeeded(asked, found, version)
+    return typeof found === 'number' ? failed(asked, found) : succeeded(asked, found)
   } catch (error) {
     return failed(asked, errorCodeOf(error) ?? ErrorCode.UNKNOWN_SERVER_ERROR)
   }
@@ -137,13 +141,39 @@ function boundOf(log: ReplicaLog, isClient: boolean, isolationLevel: number): nu
   return isolationLevel === 1 ? log.lastStableOffset : log.highWatermark
 }
 
-function succeeded(asked: OffsetRequest, found: TimedOffset, version: number): OffsetAnswer {
-  return {
-    partitionIndex: asked.partitionIndex,
-    errorCode: ErrorCode.NONE,
-    oldStyleOffsets: version === 0 && found.offset >= 0 ? [found.offset] : [],
-    ...found,
-  }
+function succeeded(asked: OffsetRequest, found: TimedOffset): OffsetAnswer {
+  const { partitionIndex } = asked
+  return { partitionIndex, errorCode: ErrorCode.NONE, oldStyleOffsets: [], ...found }
+}
+
+/**
+ * Version 0: the starts of segments, and the end of the log, that were there at the time, the latest
+ * first. What counts is when a segment was last written.
+ */
+function segmentOffsets(
+  log: ReplicaLog,
+  { replicaId }: ListOffsetsRequest,
+  { partitionIndex, timestamp, maxNumOffsets }: OffsetRequest,
+  nowMs: number,
+): OffsetAnswer {
+  const starts = [...log.segmentStarts()]
+  const isEmpty = (starts.at(-1)?.bytes ?? 0) === 0
+  if (!isEmpty) starts.push({ offset: log.logEndOffset, bytes: 0, modifiedMs: nowMs })
+  const last =
+    timestamp === EARLIEST
+      ? 0
+      : starts.findLastIndex((each) => timestamp === LATEST || each.modifiedMs <= timestamp)
+  const count = Math.max(0, maxNumOffsets)
+  const offsets = starts
+    .slice(0, last + 1)
+    .reverse()
+    .slice(0, count)
+    .map(({ offset }) => offset)
+  const bound = log.highWatermark
+  const known = offsets.filter((offset) => offset <= bound)
+  const isCut = replicaId === CONSUMER && known.length < offsets.length
+  const oldStyleOffsets = isCut ? [bound, ...known] : offsets
+  return { partitionIndex, errorCode: ErrorCode.NONE, ...NOT_FOUND, oldStyleOffsets }
 }
 
 function failed(asked: OffsetRequest, errorCode: ErrorCode): OffsetAnswer {

@@ -96,7 +96,8 @@ export class ProduceRequests {
       return
     }
     this.#waitingCount += 1
-    this.#ports.purgatory.add(waiting, request.timeoutMs)
+    if (request.timeoutMs > 0) this.#ports.purgatory.add(waiting, request.timeoutMs)
+    else this.expire(waiting)
   }
 
   /** After an advance of the high watermark, an ISR change or the end of a fence. */
@@ -160,7 +161,10 @@ export class ProduceRequests {
     const partition = replicas.get(topic, index)
     const refusal = this.#refusal(request, partition, topic, index)
     if (partition === undefined || refusal !== ErrorCode.NONE) {
-      return this.#failed(topic, index, refusal, -1)
+      const logStartOffset = HAS_NO_LOG_START.has(refusal)
+        ? undefined
+        : partition?.log?.logStartOffset
+      return this.#failed(topic, index, refusal, logStartOffset ?? -1)
     }
     let appended: LogAppend
     try {
@@ -220,9 +224,10 @@ export class ProduceRequests {
     }
     const result = this.#failed(topic, index, code, -1)
     if (!HAS_NO_LOG_START.has(code)) result.logStartOffset = log?.logStartOffset ?? -1
-    const { recordErrors } = error as { recordErrors?: readonly RecordError[] }
-    result.recordErrors = recordErrors ?? []
-    result.errorMessage = (error as Error).message
+    const { recordErrors = [] } = error as { recordErrors?: readonly RecordError[] }
+    result.recordErrors = recordErrors
+    // As Kafka: a peer is told more than the code only where single records are at fault.
+    if (recordErrors.length > 0) result.errorMessage = (error as Error).message
     return result
   }
 
@@ -260,6 +265,7 @@ export class ProduceRequests {
 
 /** Errors that tell nothing about the log. */
 const HAS_NO_LOG_START: ReadonlySet<ErrorCode> = new Set([
+  ErrorCode.INVALID_REQUIRED_ACKS,
   ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
   ErrorCode.NOT_LEADER_OR_FOLLOWER,
   ErrorCode.MESSAGE_TOO_LARGE,

@@ -45,6 +45,12 @@ export interface EpochEnd {
   readonly endOffset: number
 }
 
+export interface SegmentStart {
+  readonly offset: number
+  readonly bytes: number
+  readonly modifiedMs: number
+}
+
 export interface TimedOffset {
   readonly timestamp: number
   readonly offset: number
@@ -93,6 +99,8 @@ export interface ReplicaLog {
   setHighWatermark(offset: number): void
   incrementLogStartOffset(offset: number): void
   offsetForTimestamp(timestamp: number): TimedOffset | null | Promise<TimedOffset | null>
+  /** Where each segment begins, in order, how long it is and when it was last written. */
+  segmentStarts(): readonly SegmentStart[]
   maxTimestampOffset(): TimedOffset | null | Promise<TimedOffset | null>
 }
 

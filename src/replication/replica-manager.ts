@@ -220,7 +220,7 @@ export class ReplicaManager {
     request: RequestOf<typeof listOffsets>,
     version: number,
   ): Promise<ResponseInput<typeof listOffsets>> {
-    return answerListOffsets(this.#replicas, request, version)
+    return answerListOffsets(this.#replicas, request, version, this.#ports.clock.wallMs())
   }
 
   offsetsForLeaderEpoch(

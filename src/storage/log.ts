@@ -39,6 +39,8 @@ import { guarded, offsetOutOfRange, StorageError, StorageErrorCode } from './sto
 
 export class Log {
   readonly directory: string
+  /** As messages name the partition: `orders-0`. */
+  readonly #name: string
   config: LogConfig
   readonly #ports: LogPorts
   readonly #epochs: LeaderEpochCache
@@ -65,6 +67,7 @@ export class Log {
     this.#ports = ports
     this.config = config
     this.directory = loaded.directory
+    this.#name = loaded.directory.slice(loaded.directory.lastIndexOf('/') + 1)
     this.#writeTopicId = writeTopicId
     this.#topicId = loaded.topicId
     this.#segments = new SegmentList(ports.disk, loaded.directory, loaded.segments)
@@ -134,7 +137,13 @@ export class Log {
     leaderEpoch: number,
     options: { readonly origin: 'client' | 'coordinator' | 'replication'; readonly nowMs: number },
   ): LogAppend {
-    const { batch, logAppendTimeMs } = validateForAppend(records, this.config, options.nowMs)
+    const { batch, logAppendTimeMs } = validateForAppend(
+      records,
+      this.config,
+      options.nowMs,
+      'client',
+      this.#name,
+    )
     if (batch.length > this.config.segmentBytes) {
       throw new StorageError(
         StorageErrorCode.RECORD_LIST_TOO_LARGE,
@@ -447,7 +456,15 @@ export class Log {
   /** The first record that carries the largest timestamp; null for an empty log. */
   maxTimestampOffset(): TimedOffset | null {
     const latest = Math.max(...this.#segments.all.map(({ maxTimestamp }) => maxTimestamp))
-    return latest < 0 ? null : this.offsetForTimestamp(latest)
+    return this.offsetForTimestamp(latest)
+  }
+
+  segmentStarts(): { offset: number; bytes: number; modifiedMs: number }[] {
+    return this.#guarded(() =>
+      this.#segments.all.map(({ baseOffset, size, modifiedMs }) => {
+        return { offset: Math.max(baseOffset, this.#logStartOffset), bytes: size, modifiedMs }
+      }),
+    )
   }
 
   expireProducers(nowMs: number, expirationMs: number): void {

@@ -65,6 +65,11 @@ export class Segment {
     return this.#file
   }
 
+  /** When the file was last written, by the wall clock. */
+  get modifiedMs(): number {
+    return this.#disk.stat(`${this.path}.log`).modifiedMs
+  }
+
   /** Makes the file, so that the segment is found again. An index that lies here is another one's. */
   create(): void {
     this.file.size()

@@ -158,7 +158,7 @@ test('corrupt batches are refused with the code of what is wrong, and nothing is
     })
   }
   await expect(flipped, 2)
-  await expect(good.subarray(0, good.length - 3), 2)
+  await expect(good.subarray(0, good.length - 3), 87)
   await expect(offset, 87)
   await expect(control, 87)
   await expect(Buffer.concat([good, good]), 87)

@@ -110,7 +110,8 @@ for (const { name, bytes, lines } of ofKind('append')) {
         () => appended(bytes, settings),
         (error) => {
           assert.ok(error instanceof InvalidRecordsError)
-          const codes = first === '-1' ? [2, 87] : [Number(first)]
+          // Kafka's parser breaks where ours finds a record to be wrong.
+          const codes = first === '-1' ? [-1, 87] : [Number(first)]
           assert.ok(codes.includes(error.code), `code ${error.code}, expected ${first}`)
           assert.deepEqual(
             error.recordErrors.map(({ batchIndex }) => batchIndex),

@@ -25,6 +25,7 @@ import { SeededRandom } from '../support/seeded-random.ts'
 import { validationConfig } from '../support/validation-config.ts'
 
 const NOW = 1700000000000
+const UNKNOWN_SERVER_ERROR = -1
 const CORRUPT_MESSAGE = 2
 const MESSAGE_TOO_LARGE = 10
 const INVALID_TIMESTAMP = 32
@@ -227,12 +228,12 @@ test('row 16: headers have keys, and their number is not below 0', () => {
   assert.equal(refusal(set(countAt + 1, 1)).code, INVALID_RECORD)
 })
 
-test('illegal codecs and data that does not decompress are CORRUPT_MESSAGE', () => {
+test('illegal codecs and data that does not decompress are an error that nobody retries', () => {
   for (const codec of [1, 2, 3, 4, 5, 6, 7]) {
     const batch = changedBatch((bytes) => {
       bytes[22] = codec
     })
-    assert.equal(refusal(batch).code, CORRUPT_MESSAGE, `codec ${codec}`)
+    assert.equal(refusal(batch).code, UNKNOWN_SERVER_ERROR, `codec ${codec}`)
   }
 })
 

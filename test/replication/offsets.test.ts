@@ -95,13 +95,21 @@ test('a partition asked for twice is an invalid request', async () => {
   t.stop()
 })
 
-test('version 0 gets a list', async () => {
+test('version 0 gets where segments begin and the log ends, of those written by a time', async () => {
   const t = await withBatches()
-  const partitions = [{ partitionIndex: 0, timestamp: LATEST, maxNumOffsets: 5 }]
-  const request = { replicaId: -1, topics: [{ name: 'orders', partitions }] }
-  const asked = throughCodec(listOffsets, 0, request) as RequestOf<typeof listOffsets>
-  const answer = await t.broker(1).replicas.listOffsets(asked, 0)
-  assert.deepEqual(answer.topics[0]!.partitions[0]!.oldStyleOffsets, [3])
+  const ask = async (timestamp: number, maxNumOffsets: number) => {
+    const partitions = [{ partitionIndex: 0, timestamp, maxNumOffsets }]
+    const request = { replicaId: -1, topics: [{ name: 'orders', partitions }] }
+    const asked = throughCodec(listOffsets, 0, request) as RequestOf<typeof listOffsets>
+    const answer = await t.broker(1).replicas.listOffsets(asked, 0)
+    return answer.topics[0]!.partitions[0]!.oldStyleOffsets
+  }
+  assert.deepEqual(await ask(LATEST, 5), [3, 0])
+  assert.deepEqual(await ask(LATEST, 1), [3])
+  assert.deepEqual(await ask(LATEST, 0), [])
+  assert.deepEqual(await ask(EARLIEST, 5), [0])
+  assert.deepEqual(await ask(9e15, 5), [3, 0])
+  assert.deepEqual(await ask(1, 5), [])
   t.stop()
 })
 

@@ -6,6 +6,7 @@ import type { RequestOf } from '../../protocol/types.ts'
 import { downconvert } from '../../records/legacy.ts'
 import type { FetchAnswer } from '../../replication/replica-manager.ts'
 import { type AnyHandler, handler } from '../handler.ts'
+import type { BrokerServices } from '../services.ts'
 
 /** From this version on clients take batches of magic 2. */
 const FIRST_WITH_MAGIC_2 = 4
@@ -14,10 +15,11 @@ const FIRST_WITH_REPLICA_STATE = 15
 
 const answerFetch = handler(
   fetch,
-  (request, { replicas }, { version, listener }) =>
+  (request, { replicas, configs }, { version, listener }) =>
     new Promise((resolve) => {
       replicas.fetch({ request, version, listener }, (answer) => {
-        resolve(version >= FIRST_WITH_MAGIC_2 ? answer : downconverted(request, answer, version))
+        if (version >= FIRST_WITH_MAGIC_2) resolve(answer)
+        else resolve(downconverted(request, answer, version, configs))
       })
     }),
   (request, errorCode) => ({
@@ -50,26 +52,39 @@ function requester({ replicaId, replicaState }: RequestOf<typeof fetch>, version
 
 type Request = Parameters<typeof handleFetch.handle>[0]
 
-function downconverted(request: Request, answer: FetchAnswer, version: number): FetchAnswer {
+function downconverted(
+  request: Request,
+  answer: FetchAnswer,
+  version: number,
+  configs: BrokerServices['configs'],
+): FetchAnswer {
   const magic = version <= 1 ? 0 : 1
   const asked = request as { topics: readonly FetchTopic[] }
   return {
     ...answer,
-    responses: answer.responses.map((topic) => ({
-      ...topic,
-      partitions: topic.partitions.map((partition) => {
-        if (partition.records === null || partition.records.length === 0) return partition
-        const fetchOffset = offsetOf(asked.topics, topic.topic ?? '', partition.partitionIndex)
-        const stored = Buffer.concat(partition.records)
-        const outcome = downconvert(stored, { magic, fetchOffset })
-        if (outcome.kind === 'unsupported-compression') {
-          const errorCode = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
-          return { ...partition, errorCode, records: [] }
-        }
-        return { ...partition, records: [outcome.records] }
-      }),
-    })),
+    responses: answer.responses.map((topic) => {
+      const name = topic.topic ?? ''
+      const isAllowed = configs.logConfigOf(name).messageDownconversionEnable
+      return {
+        ...topic,
+        partitions: topic.partitions.map((partition) => {
+          const { errorCode, partitionIndex, records } = partition
+          if (errorCode !== ErrorCode.NONE) return partition
+          if (!isAllowed) return refused(partitionIndex, ErrorCode.UNSUPPORTED_VERSION)
+          if (records === null || records.length === 0) return partition
+          const fetchOffset = offsetOf(asked.topics, name, partitionIndex)
+          const outcome = downconvert(Buffer.concat(records), { magic, fetchOffset })
+          return outcome.kind === 'unsupported-compression'
+            ? refused(partitionIndex, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
+            : { ...partition, records: [outcome.records] }
+        }),
+      }
+    }),
   }
+}
+
+function refused(partitionIndex: number, errorCode: ErrorCode) {
+  return { partitionIndex, errorCode, highWatermark: -1, records: null }
 }
 
 interface FetchTopic {

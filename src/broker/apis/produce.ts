@@ -3,11 +3,12 @@
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import { produce } from '../../protocol/messages/produce.ts'
 import type { RequestOf } from '../../protocol/types.ts'
-import { readCompression, readMagic } from '../../records/batch-header.ts'
+import { isTransactional, readCompression, readMagic } from '../../records/batch-header.ts'
+import { sizeOfBatchAt } from '../../records/batches.ts'
 import { Compression } from '../../records/compression.ts'
 import { upconvert } from '../../records/legacy.ts'
 import type { PartitionAppendResult, TopicAppendResult } from '../../replication/replica-manager.ts'
-import { CLOSE_CONNECTION, errorCodeOf, handler, NO_ANSWER } from '../handler.ts'
+import { ApiError, CLOSE_CONNECTION, errorCodeOf, handler, NO_ANSWER } from '../handler.ts'
 import { isInternalTopic } from '../internal-topics.ts'
 import { nodeEndpoints } from '../node-endpoints.ts'
 import type { BrokerServices } from '../services.ts'
@@ -16,9 +17,6 @@ type Request = RequestOf<typeof produce>
 
 /** The only client that may write to topics of coordinators. */
 const ADMIN_CLIENT_ID = '__admin_client'
-
-/** Enough of a v2 batch to read its magic and its codec. */
-const HEADER_BYTES = 61
 
 export const handleProduce = handler(
   produce,
@@ -36,7 +34,7 @@ export const handleProduce = handler(
   },
   (request, errorCode, errorMessage) => {
     if (request.acks === 0) return null
-    const fail = (index: number) => refusal(index, errorCode, errorMessage)
+    const fail = (index: number) => result(index, errorCode, errorMessage)
     return {
       responses: request.topicData.map(({ name, partitionData }) => ({
         name,
@@ -51,7 +49,10 @@ interface Admission {
   readonly refused: TopicAppendResult[]
 }
 
-/** Sorts out what need not reach a log: unknown partitions, internal topics, impossible records. */
+/**
+ * Sorts out what need not reach a log: unknown partitions, internal topics, impossible records. Throws
+ * where all of the request is refused.
+ */
 function admit(
   request: Request,
   version: number,
@@ -59,21 +60,23 @@ function admit(
   services: BrokerServices,
 ): Admission {
   const admission: Admission = { accepted: [], refused: [] }
+  if (hasTransactions(request) && request.transactionalId === null) {
+    throw new ApiError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, '')
+  }
   for (const { name, partitionData } of request.topicData) {
     const known = services.metadata.image.topics.get(name)
     const internal = isInternalTopic(name) && clientId !== ADMIN_CLIENT_ID
     const partitions: { partition: number; records: Buffer }[] = []
     const refused: PartitionAppendResult[] = []
     for (const { index, records } of partitionData) {
-      if (internal) {
-        refused.push(refusal(index, ErrorCode.INVALID_TOPIC_EXCEPTION, null))
-      } else if (known?.partitions[index] === undefined) {
-        refused.push(refusal(index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null))
-      } else {
-        const outcome = admitRecords(records?.[0] ?? null, version)
-        if ('code' in outcome) refused.push(refusal(index, outcome.code, outcome.message))
-        else partitions.push({ partition: index, records: outcome })
+      if (known?.partitions[index] === undefined) {
+        refused.push(result(index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
+        continue
       }
+      const outcome = admitRecords(records?.[0] ?? null, version)
+      if (!Buffer.isBuffer(outcome)) refused.push(result(index, outcome.code, outcome.message))
+      else if (!internal) partitions.push({ partition: index, records: outcome })
+      else refused.push(result(index, ErrorCode.INVALID_TOPIC_EXCEPTION))
     }
     if (partitions.length > 0) admission.accepted.push({ topic: name, partitions })
     if (refused.length > 0) admission.refused.push({ name, partitionResponses: refused })
@@ -81,40 +84,68 @@ function admit(
   return admission
 }
 
-function admitRecords(
-  records: Buffer | null,
-  version: number,
-): Buffer | { code: ErrorCode; message: string } {
-  const invalid = (message: string) => ({ code: ErrorCode.INVALID_RECORD, message })
-  if (records === null || records.length === 0) {
-    return invalid(`Produce requests with version ${version} must have a record batch`)
+/** Throws where the bytes of one partition begin with what is no batch. */
+function hasTransactions(request: Request): boolean {
+  let found = false
+  for (const { partitionData } of request.topicData) {
+    for (const { records } of partitionData) {
+      const batch = records?.[0]
+      if (batch === undefined || sizeAt(batch, 0) < 0) continue
+      if (readMagic(batch, 0) === 2 && isTransactional(batch, 0)) found = true
+    }
   }
-  if (version < 3) return upconverted(records)
-  if (records.length < HEADER_BYTES || readMagic(records, 0) !== 2) {
-    return invalid(
-      `Produce requests with version ${version} are only allowed to contain record batches with magic version 2`,
-    )
-  }
-  if (version < 7 && readCompression(records, 0) === Compression.ZSTD) {
-    const message = `Produce requests with version ${version} are not allowed to use ZStandard compression`
-    return { code: ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, message }
-  }
-  return records
+  return found
 }
 
-function upconverted(records: Buffer): Buffer | { code: ErrorCode; message: string } {
-  if (records.length >= HEADER_BYTES && readMagic(records, 0) === 2) return records
+interface Outcome {
+  readonly code: ErrorCode
+  readonly message?: string
+}
+
+function admitRecords(records: Buffer | null, version: number): Buffer | Outcome {
+  const size = records === null ? -1 : sizeAt(records, 0)
+  if (version < 3) {
+    // The old versions ignore what is cut off at the end, be it all there is.
+    return records === null || size < 0 ? { code: ErrorCode.NONE } : upconverted(records)
+  }
+  const isOneBatch = size > 0 && readMagic(records!, 0) === 2 && sizeAt(records!, size) < 0
+  if (records === null || !isOneBatch) return { code: ErrorCode.INVALID_RECORD }
+  if (version < 7 && readCompression(records, 0) === Compression.ZSTD) {
+    return { code: ErrorCode.UNSUPPORTED_COMPRESSION_TYPE }
+  }
+  return isTransactional(records, 0) ? UNVERIFIED : records
+}
+
+/** As Kafka answers while the coordinator of the transaction is away; ours always is. */
+const UNVERIFIED: Outcome = {
+  code: ErrorCode.NOT_ENOUGH_REPLICAS,
+  message:
+    'Unable to verify the partition has been added to the transaction. ' +
+    'Underlying error: COORDINATOR_NOT_AVAILABLE',
+}
+
+function sizeAt(records: Buffer, at: number): number {
+  try {
+    return sizeOfBatchAt(records, at, records.length)
+  } catch (error) {
+    throw new ApiError(ErrorCode.CORRUPT_MESSAGE, (error as Error).message)
+  }
+}
+
+function upconverted(records: Buffer): Buffer | Outcome {
+  if (readMagic(records, 0) === 2) return isTransactional(records, 0) ? UNVERIFIED : records
   try {
     return upconvert(records)
   } catch (error) {
-    return { code: errorCodeOf(error), message: (error as Error).message }
+    return { code: errorCodeOf(error) }
   }
 }
 
-function refusal(
+/** Of records that reached no log. */
+function result(
   index: number,
   errorCode: ErrorCode,
-  errorMessage: string | null,
+  errorMessage: string | null = null,
 ): PartitionAppendResult {
   return {
     index,
