@@ -24,6 +24,19 @@ export interface ElectLeadersAnswer {
   readonly expected: readonly (TopicPartition & { readonly leader: number })[]
 }
 
+/** Each once; null asks for all. */
+export function askedElections({ topicPartitions }: ElectLeadersRequest): TopicPartition[] | null {
+  if (topicPartitions === null) return null
+  const byTopic = new Map<string, Set<number>>()
+  for (const { topic, partitions } of topicPartitions) {
+    const known = byTopic.get(topic) ?? []
+    byTopic.set(topic, new Set([...known, ...partitions]))
+  }
+  return [...byTopic].flatMap(([topic, partitions]) =>
+    [...partitions].map((partition) => ({ topic, partition })),
+  )
+}
+
 /** Asked for all partitions, those that need no election are left out. */
 export function electionAnswer(
   outcomes: readonly ElectionOutcome[],

@@ -178,7 +178,11 @@ export class Controller {
         accepted.some(({ tp }) => tp.topic === topic && tp.partition === partition),
       )
     }
-    return reassignmentsResponse(request, await startReassignments(this.parts, asked))
+    const results = await startReassignments(this.parts, asked)
+    return reassignmentsResponse(
+      asked.map(({ tp }) => tp),
+      results,
+    )
   }
 
   /** Leaders for partitions that have none, after the configuration allows more than before. */

@@ -6,8 +6,7 @@
 
 import { AssertionError } from '../base/assert.ts'
 import type { Logger } from '../base/ports.ts'
-import type { TopicPartition } from '../base/topic-partition.ts'
-import { ErrorCode } from '../protocol/error-codes.ts'
+import { ErrorCode, errorMessage } from '../protocol/error-codes.ts'
 import { isZkError, type ZkOperations } from '../zk/zk-client.ts'
 import { controllerPath } from '../zk/znodes.ts'
 import type { AlterPartitionRequest, AlterPartitionResponse } from './alter-partition.ts'
@@ -22,6 +21,7 @@ import {
   type AllocateProducerIdsRequest,
   type AllocateProducerIdsResponse,
   allocateFor,
+  askedElections,
   type ControlledShutdownRequest,
   type ControlledShutdownResponse,
   type ElectLeadersAnswer,
@@ -190,10 +190,7 @@ export class KafkaController {
 
   /** `expected`: the new leaders, for the caller to wait until it sees them. */
   electLeaders(request: ElectLeadersRequest): Promise<ElectLeadersAnswer> {
-    const asked: TopicPartition[] | null =
-      request.topicPartitions?.flatMap(({ topic, partitions }) =>
-        partitions.map((partition) => ({ topic, partition })),
-      ) ?? null
+    const asked = askedElections(request)
     const type = request.electionType === 0 ? 'PREFERRED' : 'UNCLEAN'
     return this.#ask('ReplicaLeaderElection', 'ManualLeaderBalance', {
       process: async (reign) =>
@@ -216,7 +213,9 @@ export class KafkaController {
   listPartitionReassignments(
     request: ListReassignmentsRequest,
   ): Promise<ListReassignmentsResponse> {
-    const error = (errorCode: ErrorCode) => ({ errorCode, errorMessage: null, topics: [] })
+    const error = (errorCode: ErrorCode) => {
+      return { errorCode, errorMessage: errorMessage(errorCode), topics: [] }
+    }
     return this.#ask('ListPartitionReassignments', 'ListPartitionReassignment', {
       process: async (reign) => listReassignments(reign.parts.context, request),
       inactive: () => error(ErrorCode.NOT_CONTROLLER),
@@ -454,5 +453,5 @@ export class KafkaController {
 }
 
 function reassignmentError(errorCode: ErrorCode): AlterReassignmentsResponse {
-  return { errorCode, errorMessage: null, responses: [] }
+  return { errorCode, errorMessage: errorMessage(errorCode), responses: [] }
 }

@@ -51,7 +51,8 @@ export async function electLeaders(
     } else if (isElectionNeeded(context, partition, type)) {
       electable.push(partition)
     } else {
-      refuse(tp, ErrorCode.ELECTION_NOT_NEEDED)
+      const message = 'Leader election not needed for topic partition.'
+      refuse(tp, ErrorCode.ELECTION_NOT_NEEDED, message)
     }
   }
   outcomes.push(...(await hold(ports, electable, type, trigger)))

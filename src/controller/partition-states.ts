@@ -39,6 +39,24 @@ export type ElectionStrategy =
 
 export const OFFLINE: ElectionStrategy = { kind: 'offline', allowUnclean: false }
 
+/** As Kafka names it, where an answer tells which election found no leader. */
+function strategyName(strategy: ElectionStrategy): string {
+  switch (strategy.kind) {
+    case 'offline':
+      return `OfflinePartitionLeaderElectionStrategy(${strategy.allowUnclean})`
+    case 'reassign':
+      return 'ReassignPartitionLeaderElectionStrategy'
+    case 'preferred':
+      return 'PreferredReplicaPartitionLeaderElectionStrategy'
+    case 'controlled-shutdown':
+      return 'ControlledShutdownPartitionLeaderElectionStrategy'
+  }
+}
+
+function failure(partition: Partition, reason: string): Error {
+  return new Error(`Failed to elect leader for partition ${partition}: ${reason}`)
+}
+
 /** Per partition asked for: its new leadership, or why it has none. */
 export type ElectionResults = Map<Partition, Leadership | Error>
 
@@ -175,7 +193,7 @@ export class PartitionStates {
         partition.leadership = outcome.stored.leadership
         existing.push(partition)
       } else {
-        this.#fail(partition, describeOutcome(outcome), results)
+        this.#fail(partition, failure(partition, describeOutcome(outcome)), results)
       }
     })
     return existing
@@ -206,7 +224,7 @@ export class PartitionStates {
         } else if (outcome.kind === 'conflict') {
           if (this.#adopt(partition, outcome.stored, results)) conflicted.push(partition)
         } else {
-          this.#fail(partition, describeOutcome(outcome), results)
+          this.#fail(partition, failure(partition, describeOutcome(outcome)), results)
         }
       })
       remaining = conflicted
@@ -233,14 +251,15 @@ export class PartitionStates {
     unread.forEach((partition, at) => {
       if (!this.#adopt(partition, states[at]!, results) || isUsable(partition)) return
       const { controllerEpoch } = partition.leadership!
-      this.#fail(partition, `another controller of epoch ${controllerEpoch} wrote it`, results)
+      const why = `another controller of epoch ${controllerEpoch} wrote it`
+      this.#fail(partition, failure(partition, why), results)
     })
     return partitions.filter((partition) => isUsable(partition) && !results.has(partition))
   }
 
   #adopt(partition: Partition, stored: StateRead, results: ElectionResults): boolean {
     if (stored.kind !== 'ok') {
-      this.#fail(partition, describeRead(stored), results)
+      this.#fail(partition, failure(partition, describeRead(stored)), results)
       return false
     }
     partition.leadership = stored.leadership
@@ -265,8 +284,10 @@ export class PartitionStates {
       if (outcome === null) {
         const { replicas } = partition.assignment
         const { isr } = partition.leadership!
-        const where = `replicas ${replicas.join(',')} and ISR ${isr.join(',')}`
-        this.#fail(partition, `no leader by ${strategy.kind} election among ${where}`, results)
+        const why = `None of replicas ${replicas.join(',')} and ISR ${isr.join(',')} may lead`
+        const message = `Failed to elect leader for partition ${partition} under strategy`
+        const error = new Error(`${message} ${strategyName(strategy)}`, { cause: new Error(why) })
+        this.#fail(partition, error, results)
       } else {
         elected.set(partition, outcome)
       }
@@ -330,8 +351,7 @@ export class PartitionStates {
     }
   }
 
-  #fail(partition: Partition, reason: string, results: ElectionResults): void {
-    const error = new Error(`Failed to elect leader for partition ${partition}: ${reason}`)
+  #fail(partition: Partition, error: Error, results: ElectionResults): void {
     this.#logFailure(partition, 'online', error)
     results.set(partition, error)
   }

@@ -31,7 +31,7 @@ const UNKNOWN_PARTITION: Refusal = {
 }
 const NOTHING_TO_CANCEL: Refusal = {
   errorCode: ErrorCode.NO_REASSIGNMENT_IN_PROGRESS,
-  errorMessage: null,
+  errorMessage: 'No partition reassignment is in progress.',
 }
 
 /** `replicas` null: cancel. */
@@ -90,6 +90,7 @@ export function planReassignment(
     const refusal = refuseReplicas(context, partition, asked.replicas)
     if (refusal !== null) return refusal
   }
+  if (partition === undefined && asked.replicas === null) return NOTHING_TO_CANCEL
   if (partition === undefined || context.isBeingDeleted(partition)) return UNKNOWN_PARTITION
   const { assignment } = partition
   if (asked.replicas !== null) return reassignTo(assignment, asked.replicas)
@@ -106,44 +107,49 @@ function refuseReplicas(
     errorCode: ErrorCode.INVALID_REPLICA_ASSIGNMENT,
     errorMessage,
   })
-  const list = `List(${replicas.join(', ')})`
+  const list = `ArrayBuffer(${replicas.join(', ')})`
   if (replicas.length === 0) {
     return refuse('Empty replica list specified in partition reassignment.')
   }
   if (new Set(replicas).size !== replicas.length) {
     return refuse(`Duplicate replica ids in partition reassignment replica list: ${list}`)
   }
-  if (replicas.some((id) => id < 0)) return refuse(`Invalid broker id in replica list: ${list}.`)
+  if (replicas.some((id) => id < 0)) return refuse(`Invalid broker id in replica list: ${list}`)
   const added =
     partition === undefined ? replicas : reassignTo(partition.assignment, replicas).adding
   if (added.every((id) => context.isLive(id))) return null
   return refuse(
     'Replica assignment has brokers that are not alive. Replica list: ' +
-      `List(${added.join(', ')}), live broker list: Set(${context.liveBrokerIds().join(', ')})`,
+      `ArrayBuffer(${added.join(', ')}), live broker list: Set(${context.liveBrokerIds().join(', ')})`,
   )
 }
 
+/** Each once: the last word on a partition counts. */
 export function askedPartitions(request: AlterReassignmentsRequest): AskedReassignment[] {
-  return request.topics.flatMap(({ name, partitions }) =>
-    partitions.map(({ partitionIndex, replicas }) => ({
-      topic: name,
-      partition: partitionIndex,
-      replicas,
-    })),
-  )
+  const asked = new Map<string, AskedReassignment>()
+  for (const { name, partitions } of request.topics) {
+    for (const { partitionIndex: partition, replicas } of partitions) {
+      asked.set(`${name}-${partition}`, { topic: name, partition, replicas })
+    }
+  }
+  return [...asked.values()]
 }
 
-/** `results` in the order of `askedPartitions`. */
+/** `results` in the order of `asked`. */
 export function reassignmentsResponse(
-  request: AlterReassignmentsRequest,
+  asked: readonly TopicPartition[],
   results: readonly Refusal[],
 ): AlterReassignmentsResponse {
-  let at = 0
-  const responses = request.topics.map(({ name, partitions }) => ({
+  const answers = asked.map((tp, at) => ({ ...tp, ...results[at]! }))
+  const responses = [...Map.groupBy(answers, ({ topic }) => topic)].map(([name, each]) => ({
     name,
-    partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, ...results[at++]! })),
+    partitions: each.map(({ partition, errorCode, errorMessage }) => ({
+      partitionIndex: partition,
+      errorCode,
+      errorMessage,
+    })),
   }))
-  return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null, responses }
+  return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: '', responses }
 }
 
 /** The running ones among those asked for; null asks for all. */
@@ -172,5 +178,5 @@ export function listReassignments(
       removingReplicas: assignment.removing,
     })),
   }))
-  return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: null, topics }
+  return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, errorMessage: '', topics }
 }

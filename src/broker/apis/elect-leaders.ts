@@ -1,12 +1,25 @@
 // ElectLeaders, v0-2: preferred and unclean elections on request (KIP-460).
+import type { ClusterImage } from '../../cluster/image.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import { electLeaders } from '../../protocol/messages/elect-leaders.ts'
-import { handler } from '../handler.ts'
+import type { RequestOf } from '../../protocol/types.ts'
+import { ApiError, handler } from '../handler.ts'
+
+const ELECTION_TYPES = [0, 1]
 
 export const handleElectLeaders = handler(
   electLeaders,
   async (request, services) => {
     const { controller, metadata } = services
+    if (!ELECTION_TYPES.includes(request.electionType)) {
+      const message = `Election type ${request.electionType} does not exist`
+      throw new ApiError(ErrorCode.UNKNOWN_SERVER_ERROR, message)
+    }
+    if (!controller.isActive) {
+      const code = ErrorCode.NOT_CONTROLLER
+      const all = request.topicPartitions ?? knownPartitions(metadata.image)
+      return { errorCode: ErrorCode.NONE, replicaElectionResults: failed(all, code) }
+    }
     const { response, expected } = await controller.electLeaders(request)
     // The answer waits until this broker sees what was decided.
     const isSeen = ({ topic, partition, leader }: (typeof expected)[number]) =>
@@ -26,5 +39,28 @@ export const handleElectLeaders = handler(
       })),
     }
   },
-  (_request, errorCode) => ({ errorCode, replicaElectionResults: [] }),
+  ({ topicPartitions }, errorCode) => ({
+    errorCode,
+    replicaElectionResults: failed(topicPartitions ?? [], errorCode),
+  }),
 )
+
+type Partitions = NonNullable<RequestOf<typeof electLeaders>['topicPartitions']>
+
+function knownPartitions({ topics }: ClusterImage): Partitions {
+  return [...topics.values()].map(({ name, partitions }) => ({
+    topic: name,
+    partitions: [...partitions.keys()],
+  }))
+}
+
+function failed(asked: Partitions, errorCode: ErrorCode) {
+  return asked.map(({ topic, partitions }) => ({
+    topic,
+    partitionResult: partitions.map((partitionId) => ({
+      partitionId,
+      errorCode,
+      errorMessage: null,
+    })),
+  }))
+}
