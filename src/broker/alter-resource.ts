@@ -1,9 +1,10 @@
 /** What AlterConfigs and IncrementalAlterConfigs share: which resource, checks, the write. */
 import { ErrorCode } from '../protocol/error-codes.ts'
 import { brokerEntity, type ConfigEntity, topicEntity } from '../zk/znodes.ts'
-import { checkBrokerConfig, checkTopicConfig } from './config-alteration.ts'
+import { checkTopicConfig } from './config-alteration.ts'
+import { checkBrokerConfig } from './dynamic-config-checks.ts'
 import { ApiError, errorCodeOf } from './handler.ts'
-import { ResourceType } from './resource-types.ts'
+import { parsedId, ResourceType } from './resource-types.ts'
 import type { BrokerServices } from './services.ts'
 
 export interface ConfigResource {
@@ -26,7 +27,7 @@ export function alterResource(
     const checked: NextConfig = (current) => {
       const config = next(current)
       if (entity.type === 'topics') checkTopicConfig(resource.resourceName, config)
-      else checkBrokerConfig(config, resource.resourceName === '')
+      else checkBrokerConfig(config, configs.layers, resource.resourceName === '')
       return config
     }
     if (validateOnly) checked(await configs.read(entity))
@@ -74,13 +75,18 @@ function entityOf(
   }
   if (resourceType === ResourceType.BROKER) {
     if (resourceName === '') return brokerEntity(null)
-    if (Number(resourceName) !== services.brokerId) {
+    if (parsedId(resourceName, 'Node') !== services.brokerId) {
       const message = `Unexpected broker id, expected ${services.brokerId}, but received ${resourceName}`
       throw new ApiError(ErrorCode.INVALID_REQUEST, message)
     }
     return brokerEntity(services.brokerId)
   }
-  throw new ApiError(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
+  throw new ApiError(
+    ErrorCode.INVALID_REQUEST,
+    resourceType === ResourceType.CLIENT_METRICS
+      ? 'AlterConfigs is only supported for topics and brokers, but resource type is CLIENT_METRICS'
+      : `Unknown resource type ${resourceType}`,
+  )
 }
 
 function answer(

@@ -6,8 +6,7 @@ import { ErrorCode } from '../protocol/error-codes.ts'
 import { BROKER_SETTINGS } from './config.ts'
 import { ApiError } from './handler.ts'
 import { TOPIC_SETTINGS } from './settings/log-settings.ts'
-import { ConfigError, formatSetting, parseSetting, type Setting } from './settings/setting.ts'
-import { UNUSED_SETTINGS } from './settings/unused-settings.ts'
+import { formatSetting, type Setting } from './settings/setting.ts'
 import { topicConfigProblem } from './topic-config.ts'
 
 export interface ConfigOperation {
@@ -16,7 +15,7 @@ export interface ConfigOperation {
   readonly value: string | null
 }
 
-const SET = 0
+export const SET = 0
 const DELETE = 1
 const APPEND = 2
 const SUBTRACT = 3
@@ -25,37 +24,10 @@ const SUBTRACT = 3
 export function checkTopicConfig(topic: string, config: ReadonlyMap<string, string>): void {
   const problem = topicConfigProblem(config)
   if (problem === null) return
-  const message = /^(Unknown|It is invalid)/.test(problem)
+  const message = /^(Unknown|It is invalid|conflict)/.test(problem)
     ? problem
     : `Invalid config value for resource ConfigResource(type=TOPIC, name='${topic}'): ${problem}`
   throw new ApiError(ErrorCode.INVALID_CONFIG, message)
-}
-
-/** `forAll`: the defaults of the cluster, where per-broker settings may not stand. */
-export function checkBrokerConfig(config: ReadonlyMap<string, string>, forAll: boolean): void {
-  for (const [name, text] of config) {
-    const setting = BROKER_SETTINGS[name] ?? UNUSED_SETTINGS[name]
-    // Kafka keeps what it does not know: it may be a setting of a plugin.
-    if (setting === undefined) continue
-    if (setting.mode === 'read-only') {
-      throw new ApiError(
-        ErrorCode.INVALID_REQUEST,
-        `Cannot update these configs dynamically: Set(${name})`,
-      )
-    }
-    if (forAll && setting.mode === 'per-broker') {
-      throw new ApiError(
-        ErrorCode.INVALID_REQUEST,
-        `Cannot update these configs at default cluster level, broker id must be specified: Set(${name})`,
-      )
-    }
-    try {
-      parseSetting(name, setting, text)
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      throw new ApiError(ErrorCode.INVALID_REQUEST, error.message)
-    }
-  }
 }
 
 /** What holds for the changes of any resource. Throws `ApiError`. */
@@ -66,7 +38,7 @@ export function checkOperations(operations: readonly ConfigOperation[]): void {
   }
   const nulls = operations.filter((each) => each.operation !== DELETE && each.value === null)
   if (nulls.length > 0) {
-    const message = `Null value not supported for : ${nulls.map(({ name }) => name).join(',')}`
+    const message = `Null value not supported for : ${nulls.map(({ name }) => name).join(', ')}`
     throw new ApiError(ErrorCode.INVALID_REQUEST, message)
   }
 }

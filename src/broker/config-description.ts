@@ -65,10 +65,12 @@ export function describeTopicConfig(
 
 /** Every setting that is known, and the unknown ones that were given. */
 export function describeBrokerConfig(layers: BrokerConfigLayers): ConfigEntry[] {
-  const known = { ...BROKER_SETTINGS, ...UNUSED_SETTINGS }
+  const known: Record<string, Setting> = { ...BROKER_SETTINGS, ...UNUSED_SETTINGS }
   const unknown = [...layers.given.keys()].filter((name) => !(name in known))
   return [
-    ...Object.entries(known).map(([name, setting]) => brokerEntry(name, setting, layers)),
+    ...Object.entries(known)
+      .filter(([, setting]) => !setting.isInternal)
+      .map(([name, setting]) => brokerEntry(name, setting, layers)),
     ...unknown.map((name) => unknownEntry(name)),
   ]
 }

@@ -13,6 +13,7 @@ import {
   type LogLevels,
   ROOT_LOGGER,
 } from './log-levels.ts'
+import { parsedId } from './resource-types.ts'
 
 const OPERATIONS = ['SET', 'DELETE', 'APPEND', 'SUBTRACT']
 
@@ -22,7 +23,7 @@ export function describeLoggers(
   resourceName: string,
 ): ConfigEntry[] {
   if (resourceName === '') throw invalid('Broker id must not be empty')
-  const id = parseId(resourceName, 'Broker')
+  const id = parsedId(resourceName, 'Broker')
   if (id !== brokerId) {
     throw invalid(`Unexpected broker id, expected ${brokerId} but received ${resourceName}`)
   }
@@ -47,7 +48,7 @@ export function alterLoggers(
   validateOnly: boolean,
 ): void {
   checkOperations(operations)
-  if (parseId(resourceName, 'Node') !== brokerId) {
+  if (parsedId(resourceName, 'Node') !== brokerId) {
     throw invalid(`Unexpected node id. Expected ${brokerId}, but received ${resourceName}`)
   }
   const known = logLevels.levels()
@@ -82,11 +83,6 @@ function changeOf(
     `Cannot set the log level of ${name} to ${value} as it is not a supported log level. ` +
       `Valid log levels are ${valid}`,
   )
-}
-
-function parseId(resourceName: string, what: string): number {
-  if (/^[+-]?\d+$/.test(resourceName)) return Number(resourceName)
-  throw invalid(`${what} id must be an integer, but it is: ${resourceName}`)
 }
 
 function invalid(message: string): ApiError {

@@ -2,13 +2,13 @@
 // the levels of its loggers.
 
 import { topicNameProblem } from '../../cluster/topic-names.ts'
-import { ErrorCode } from '../../protocol/error-codes.ts'
+import { ErrorCode, errorMessage } from '../../protocol/error-codes.ts'
 import { describeConfigs } from '../../protocol/messages/describe-configs.ts'
 import type { RequestOf } from '../../protocol/types.ts'
 import { type ConfigEntry, ConfigSource } from '../config-description.ts'
 import { ApiError, errorCodeOf, handler } from '../handler.ts'
 import { describeLoggers } from '../logger-config.ts'
-import { ResourceType } from '../resource-types.ts'
+import { parsedId, ResourceType } from '../resource-types.ts'
 import type { BrokerServices } from '../services.ts'
 
 type Request = RequestOf<typeof describeConfigs>
@@ -16,15 +16,23 @@ type Resource = Request['resources'][number]
 
 export const handleDescribeConfigs = handler(
   describeConfigs,
-  async (request, services) => ({
-    results: await Promise.all(
-      request.resources.map((resource) => describe(services, request, resource)),
+  async (request, services) => {
+    if (!request.resources.every(({ resourceType }) => TYPES.has(resourceType))) {
+      throw new ApiError(ErrorCode.INVALID_REQUEST, '')
+    }
+    const { resources } = request
+    return {
+      results: await Promise.all(resources.map((each) => describe(services, request, each))),
+    }
+  },
+  (request, errorCode, message) => ({
+    results: request.resources.map((resource) =>
+      failed(resource, errorCode, message ?? errorMessage(errorCode)),
     ),
   }),
-  (request, errorCode, errorMessage) => ({
-    results: request.resources.map((resource) => failed(resource, errorCode, errorMessage)),
-  }),
 )
+
+const TYPES: ReadonlySet<number> = new Set(Object.values(ResourceType))
 
 async function describe(services: BrokerServices, request: Request, resource: Resource) {
   try {
@@ -32,7 +40,7 @@ async function describe(services: BrokerServices, request: Request, resource: Re
     const entries = await entriesOf(services, resource)
     return {
       errorCode: ErrorCode.NONE,
-      errorMessage: null,
+      errorMessage: '',
       resourceType: resource.resourceType,
       resourceName: resource.resourceName,
       configs: entries
@@ -40,7 +48,7 @@ async function describe(services: BrokerServices, request: Request, resource: Re
         .map((entry) => answer(entry, request)),
     }
   } catch (error) {
-    return failed(resource, errorCodeOf(error), (error as Error).message || null)
+    return failed(resource, errorCodeOf(error), (error as Error).message)
   }
 }
 
@@ -49,13 +57,17 @@ function answer(entry: ConfigEntry, request: Request) {
     name: entry.name,
     value: entry.isSensitive ? null : entry.value,
     readOnly: entry.readOnly,
-    isDefault: entry.source === ConfigSource.DEFAULT,
     configSource: entry.source,
     isSensitive: entry.isSensitive,
     synonyms: request.includeSynonyms ? entry.synonyms : [],
     configType: entry.type,
-    documentation: request.includeDocumentation ? entry.documentation || null : null,
+    documentation: documentationOf(entry, request),
   }
+}
+
+function documentationOf({ source, documentation }: ConfigEntry, request: Request) {
+  if (source === ConfigSource.DYNAMIC_BROKER_LOGGER) return ''
+  return request.includeDocumentation ? documentation || null : null
 }
 
 async function entriesOf(
@@ -69,11 +81,7 @@ async function entriesOf(
   }
   if (resourceType === ResourceType.BROKER) {
     if (resourceName === '') return configs.describeBrokerDefaults()
-    if (!/^[+-]?\d+$/.test(resourceName)) {
-      const message = `Broker id must be an integer, but it is: ${resourceName}`
-      throw new ApiError(ErrorCode.INVALID_REQUEST, message)
-    }
-    if (Number(resourceName) !== brokerId) {
+    if (parsedId(resourceName, 'Broker') !== brokerId) {
       const message = `Unexpected broker id, expected ${brokerId} or empty string, but received ${resourceName}`
       throw new ApiError(ErrorCode.INVALID_REQUEST, message)
     }
@@ -82,7 +90,10 @@ async function entriesOf(
   if (resourceType === ResourceType.BROKER_LOGGER && logLevels !== null) {
     return describeLoggers(logLevels, brokerId, resourceName)
   }
-  throw new ApiError(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
+  throw new ApiError(
+    ErrorCode.INVALID_REQUEST,
+    'Config type client-metrics is only supported on KRaft clusters',
+  )
 }
 
 function failed(resource: Resource, errorCode: ErrorCode, errorMessage: string | null) {

@@ -137,6 +137,7 @@ export const SERVER_SETTINGS = {
     { unit: 'ms', min: 1, mode: 'cluster-wide' },
   ),
   'producer.id.expiration.check.interval.ms': int(600000, 'How often that is looked for.', {
+    isInternal: true,
     unit: 'ms',
     min: 1,
   }),
@@ -240,6 +241,7 @@ export const LOG_DIR_SETTINGS = {
     { unit: 'ms', min: 0 },
   ),
   'log.initial.task.delay.ms': long(30000, 'Pause before the first of these tasks.', {
+    isInternal: true,
     unit: 'ms',
     min: 0,
   }),

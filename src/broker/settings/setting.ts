@@ -37,6 +37,8 @@ export interface Setting<T = unknown> {
   /** What is wrong with a value that `min`, `max` and `oneOf` cannot say; null: nothing. */
   readonly check?: (value: unknown) => string | null
   readonly mode: UpdateMode
+  /** Not among what DescribeConfigs tells. */
+  readonly isInternal?: boolean
 }
 
 export type SettingOptions = Partial<Omit<Setting, 'type' | 'default' | 'doc'>>
