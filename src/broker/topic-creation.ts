@@ -88,6 +88,10 @@ export class TopicCreator {
 
   #plan(topic: CreatableTopic): NewTopic {
     const { name, numPartitions, replicationFactor, assignments } = topic
+    if (name === KRAFT_TOPIC) {
+      const message = `Creation of internal topic ${name} is prohibited.`
+      throw new ApiError(ErrorCode.INVALID_REQUEST, message)
+    }
     if (this.#ports.metadata.image.topics.has(name)) {
       throw new ApiError(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`)
     }
@@ -129,6 +133,9 @@ export class TopicCreator {
       .sort((a, b) => a.id - b.id)
   }
 }
+
+/** Where brokers without ZooKeeper keep what ours keep there. */
+const KRAFT_TOPIC = '__cluster_metadata'
 
 const BOTH_SET =
   'Both numPartitions or replicationFactor and replicasAssignments were set. ' +

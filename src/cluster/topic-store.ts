@@ -256,8 +256,10 @@ function checkAssignment(assignment: NewTopic['assignment']): void {
     refuse('All partitions should have the same number of replicas')
   }
   if (lists.some((replicas) => new Set(replicas).size !== replicas.length)) {
-    const shown = [...assignment].map(([number, list]) => `${number} -> List(${list.join(', ')})`)
-    refuse(`Duplicate replica assignment found: Map(${shown.join(', ')})`)
+    const shown = [...assignment].map(
+      ([number, list]) => `${number} -> ArrayBuffer(${list.join(', ')})`,
+    )
+    refuse(`Duplicate replica assignment found: HashMap(${shown.join(', ')})`)
   }
   for (let number = 0; number < assignment.size; number++) {
     if (assignment.has(number)) continue

@@ -64,19 +64,19 @@ const LONG_MAX = 2 ** 63
 
 /**
  * Throws `InvalidRecordsError`. May change timestamps and checksum in place. The errors of records
- * name `partition`.
+ * name the partition, which is the end of `directory`.
  */
 export function validateForAppend(
   records: Buffer,
   config: ValidationConfig,
   nowMs: number,
   origin: RecordsOrigin = 'client',
-  partition = '',
+  directory = '',
 ): ValidBatch {
   const size = checkBytes(records, config, origin)
   const batch = size === records.length ? records : records.subarray(0, size)
   if (origin === 'client') checkClientHeader(batch)
-  return checkRecords(batch, config, nowMs, partition)
+  return checkRecords(batch, config, nowMs, directory)
 }
 
 /** The bytes hold one whole batch as it was sent. Returns its size. */
@@ -134,7 +134,7 @@ function checkRecords(
   batch: Buffer,
   config: ValidationConfig,
   nowMs: number,
-  partition: string,
+  directory: string,
 ): ValidBatch {
   const codec = readCompression(batch, 0)
   const isPlain = codec === Compression.NONE
@@ -143,7 +143,7 @@ function checkRecords(
   const walk = walked(plain, plainAt, readRecordCount(batch, 0))
   const times = timesOf(batch, walk)
   const problem = new RecordRules(batch, config, nowMs)
-  if (problem.isPossible(walk, times)) problem.check(plain, plainAt, partition)
+  if (problem.isPossible(walk, times)) problem.check(plain, plainAt, directory)
   const target = isControl(batch, 0) ? codec : targetCodec(config.compressionType, codec)
   // A consumer computes the offsets of a compressed batch from its deltas.
   const mustRebuild = target !== codec || (!isPlain && !walk.isInOrder)
@@ -222,7 +222,8 @@ class RecordRules {
   }
 
   /** Throws `InvalidRecordsError` that names each record at fault. */
-  check(plain: Buffer, plainAt: number, partition: string): void {
+  check(plain: Buffer, plainAt: number, directory: string): void {
+    const partition = directory.slice(directory.lastIndexOf('/') + 1)
     const base = readBaseTimestamp(this.#batch, 0)
     const claimed = isLogAppendTime(this.#batch, 0) ? readMaxTimestamp(this.#batch, 0) : null
     const errors: RecordError[] = []

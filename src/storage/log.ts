@@ -34,13 +34,11 @@ import { countDeletable } from './retention.ts'
 import { isWithinSegment, mustRoll } from './roll.ts'
 import type { Segment } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
-import { findRange, findTimestamp, type TimedOffset } from './segment-lookup.ts'
+import { findRange, findTimestamp, startsOf, type TimedOffset } from './segment-lookup.ts'
 import { guarded, offsetOutOfRange, StorageError, StorageErrorCode } from './storage-error.ts'
 
 export class Log {
   readonly directory: string
-  /** As messages name the partition: `orders-0`. */
-  readonly #name: string
   config: LogConfig
   readonly #ports: LogPorts
   readonly #epochs: LeaderEpochCache
@@ -67,7 +65,6 @@ export class Log {
     this.#ports = ports
     this.config = config
     this.directory = loaded.directory
-    this.#name = loaded.directory.slice(loaded.directory.lastIndexOf('/') + 1)
     this.#writeTopicId = writeTopicId
     this.#topicId = loaded.topicId
     this.#segments = new SegmentList(ports.disk, loaded.directory, loaded.segments)
@@ -137,13 +134,9 @@ export class Log {
     leaderEpoch: number,
     options: { readonly origin: 'client' | 'coordinator' | 'replication'; readonly nowMs: number },
   ): LogAppend {
-    const { batch, logAppendTimeMs } = validateForAppend(
-      records,
-      this.config,
-      options.nowMs,
-      'client',
-      this.#name,
-    )
+    const { config, directory } = this
+    const valid = validateForAppend(records, config, options.nowMs, 'client', directory)
+    const { batch, logAppendTimeMs } = valid
     if (batch.length > this.config.segmentBytes) {
       throw new StorageError(
         StorageErrorCode.RECORD_LIST_TOO_LARGE,
@@ -154,13 +147,8 @@ export class Log {
     const logStartOffset = this.#logStartOffset
     if (known !== null) {
       const { firstOffset, lastOffset, timestamp } = known
-      return {
-        firstOffset,
-        lastOffset,
-        logAppendTimeMs: timestamp,
-        logStartOffset,
-        duplicate: true,
-      }
+      const offsets = { firstOffset, lastOffset, logStartOffset }
+      return { ...offsets, logAppendTimeMs: timestamp, duplicate: true }
     }
     const firstOffset = this.#logEndOffset
     const lastOffset = firstOffset + readLastOffsetDelta(batch, 0)
@@ -459,12 +447,8 @@ export class Log {
     return this.offsetForTimestamp(latest)
   }
 
-  segmentStarts(): { offset: number; bytes: number; modifiedMs: number }[] {
-    return this.#guarded(() =>
-      this.#segments.all.map(({ baseOffset, size, modifiedMs }) => {
-        return { offset: Math.max(baseOffset, this.#logStartOffset), bytes: size, modifiedMs }
-      }),
-    )
+  segmentStarts() {
+    return this.#guarded(() => startsOf(this.#segments.all, this.#logStartOffset))
   }
 
   expireProducers(nowMs: number, expirationMs: number): void {

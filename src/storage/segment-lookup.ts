@@ -15,6 +15,19 @@ export interface TimedOffset {
   readonly leaderEpoch: number
 }
 
+export interface SegmentStart {
+  readonly offset: number
+  readonly bytes: number
+  readonly modifiedMs: number
+}
+
+/** What of each segment can be read begins here. */
+export function startsOf(segments: readonly Segment[], logStartOffset: number): SegmentStart[] {
+  return segments.map(({ baseOffset, size, modifiedMs }) => {
+    return { offset: Math.max(baseOffset, logStartOffset), bytes: size, modifiedMs }
+  })
+}
+
 export interface RangeRequest {
   readonly startOffset: number
   /** Exclusive. */

@@ -8,10 +8,8 @@ export const handleCreatePartitions = handler(
   createPartitions,
   async (request, services) => {
     if (!services.controller.isActive) {
-      const message = 'This is not the correct controller.'
-      return {
-        results: request.topics.map(({ name }) => failed(name, ErrorCode.NOT_CONTROLLER, message)),
-      }
+      const code = ErrorCode.NOT_CONTROLLER
+      return { results: request.topics.map(({ name }) => failed(name, code, null)) }
     }
     const names = request.topics.map(({ name }) => name)
     const results: ReturnType<typeof failed>[] = []
@@ -76,6 +74,5 @@ async function waitForLeaders(
   for (const result of waiting) {
     if (isLed(result) && timeoutMs > 0) continue
     result.errorCode = ErrorCode.REQUEST_TIMED_OUT
-    result.errorMessage = 'The request timed out.'
   }
 }

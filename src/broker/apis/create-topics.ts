@@ -14,13 +14,12 @@ export const handleCreateTopics = handler(
   createTopics,
   async (request, services) => {
     if (!services.controller.isActive) {
-      return failAll(request, ErrorCode.NOT_CONTROLLER, 'This is not the correct controller.')
+      return failAll(request, ErrorCode.NOT_CONTROLLER, '')
     }
     const names = request.topics.map(({ name }) => name)
     const created: TopicCreation[] = []
     for (const topic of request.topics) {
       if (names.indexOf(topic.name) !== names.lastIndexOf(topic.name)) {
-        if (created.some(({ name }) => name === topic.name)) continue
         created.push(failedCreation(topic.name, ErrorCode.INVALID_REQUEST, DUPLICATE))
       } else {
         created.push(await services.topics.create(topic, request.validateOnly))
@@ -34,7 +33,7 @@ export const handleCreateTopics = handler(
 
 const DUPLICATE = 'Found multiple entries for this topic.'
 
-function failAll(request: Request, errorCode: ErrorCode, errorMessage: string) {
+function failAll(request: Request, errorCode: ErrorCode, errorMessage: string | null) {
   return {
     topics: request.topics.map(({ name }) => ({
       name,
@@ -63,20 +62,20 @@ async function waitForLeaders(
   for (const each of waiting) {
     if (isLed(each) && timeoutMs > 0) continue
     each.errorCode = ErrorCode.REQUEST_TIMED_OUT
-    each.errorMessage = 'The request timed out.'
   }
 }
 
 function answer({ configs }: BrokerServices, created: TopicCreation) {
-  const { name, errorCode, errorMessage } = created
+  const { name, topicId, errorCode, errorMessage } = created
   if (errorCode !== ErrorCode.NONE) {
-    return { name, errorCode, errorMessage, numPartitions: -1, replicationFactor: -1, configs: [] }
+    const nothing = { numPartitions: -1, replicationFactor: -1, configs: [] }
+    return { name, topicId, errorCode, errorMessage, ...nothing }
   }
   return {
     name,
     errorCode,
     errorMessage: null,
-    topicId: created.topicId,
+    topicId,
     numPartitions: created.partitions,
     replicationFactor: created.replicationFactor,
     configs: configs.describeTopicOverrides(created.overrides).map((entry) => ({

@@ -10,75 +10,62 @@ import type { BrokerServices } from '../services.ts'
 
 type Request = RequestOf<typeof deleteTopics>
 
-interface Deletion {
+interface Asked {
   readonly name: string | null
   readonly topicId: string
+}
+
+/** The fields of an answer; there is no message, as from Kafka. */
+interface Deletion extends Asked {
   errorCode: ErrorCode
-  errorMessage: string | null
 }
 
 export const handleDeleteTopics = handler(
   deleteTopics,
   async (request, services, { version }) => {
     const asked = askedTopics(request)
-    if (!services.controller.isActive) {
-      return { responses: asked.map((each) => ({ ...each, ...NOT_CONTROLLER })) }
+    if (asked.some(({ name, topicId }) => name !== null && topicId !== ZERO_UUID)) {
+      const message = 'Topic name and topic id can not both be specified.'
+      throw new ApiError(ErrorCode.INVALID_REQUEST, message)
     }
+    if (!services.controller.isActive) return failAll(asked, ErrorCode.NOT_CONTROLLER)
     if (services.config['delete.topic.enable'] === false) {
-      const errorCode = version < 3 ? ErrorCode.INVALID_REQUEST : ErrorCode.TOPIC_DELETION_DISABLED
-      const errorMessage = 'Topic deletion is disabled.'
-      return { responses: asked.map((each) => ({ ...each, errorCode, errorMessage })) }
+      const isOld = version < 3
+      return failAll(asked, isOld ? ErrorCode.INVALID_REQUEST : ErrorCode.TOPIC_DELETION_DISABLED)
     }
     const deletions = asked.map((each) => resolve(services, each))
     for (const deletion of deletions) await mark(services, deletion)
     await waitUntilGone(services, deletions, request.timeoutMs)
     return { responses: deletions }
   },
-  (request, errorCode, errorMessage) => ({
-    responses: askedTopics(request).map((each) => ({ ...each, errorCode, errorMessage })),
-  }),
+  (request, errorCode) => failAll(askedTopics(request), errorCode),
 )
 
-const NOT_CONTROLLER = {
-  errorCode: ErrorCode.NOT_CONTROLLER,
-  errorMessage: 'This is not the correct controller.',
+function failAll(asked: readonly Asked[], errorCode: ErrorCode) {
+  return { responses: asked.map((each) => ({ ...each, errorCode })) }
 }
 
 /** v6 asks by name or by id, older versions by name. */
-function askedTopics(request: Request): { name: string | null; topicId: string }[] {
-  for (const { name, topicId } of request.topics) {
-    if (name !== null && topicId !== ZERO_UUID) {
-      throw new ApiError(
-        ErrorCode.INVALID_REQUEST,
-        'Topic name and topic id can not both be specified.',
-      )
-    }
-  }
+function askedTopics(request: Request): Asked[] {
   return [
     ...request.topics.map(({ name, topicId }) => ({ name, topicId })),
     ...request.topicNames.map((name) => ({ name, topicId: ZERO_UUID })),
   ]
 }
 
-function resolve(
-  { metadata }: BrokerServices,
-  { name, topicId }: { name: string | null; topicId: string },
-): Deletion {
+function resolve({ metadata }: BrokerServices, { name, topicId }: Asked): Deletion {
   const { image } = metadata
-  const topic = name === null ? image.topicsById.get(topicId) : image.topics.get(name)
-  const found = { name: topic?.name ?? name, topicId: topic?.topicId ?? topicId }
-  if (topic !== undefined) return { ...found, errorCode: ErrorCode.NONE, errorMessage: null }
-  return name === null
-    ? {
-        ...found,
-        errorCode: ErrorCode.UNKNOWN_TOPIC_ID,
-        errorMessage: 'This server does not host this topic ID.',
-      }
-    : {
-        ...found,
-        errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-        errorMessage: 'This server does not host this topic-partition.',
-      }
+  if (name === null) {
+    const topic = image.topicsById.get(topicId)
+    const errorCode = topic === undefined ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.NONE
+    return { name: topic?.name ?? null, topicId, errorCode }
+  }
+  const isKnown = image.topics.has(name)
+  return {
+    name,
+    topicId,
+    errorCode: isKnown ? ErrorCode.NONE : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  }
 }
 
 async function mark({ topics }: BrokerServices, deletion: Deletion): Promise<void> {
@@ -87,7 +74,6 @@ async function mark({ topics }: BrokerServices, deletion: Deletion): Promise<voi
     await topics.markForDeletion(deletion.name)
   } catch (error) {
     deletion.errorCode = errorCodeOf(error)
-    deletion.errorMessage = error instanceof Error ? error.message : null
   }
 }
 
@@ -102,6 +88,5 @@ async function waitUntilGone(
   for (const deletion of waiting) {
     if (isGone(deletion) && timeoutMs > 0) continue
     deletion.errorCode = ErrorCode.REQUEST_TIMED_OUT
-    deletion.errorMessage = 'The request timed out.'
   }
 }

@@ -51,7 +51,7 @@ function wrongEndpointType(endpointType: number, version: number) {
           : ErrorCode.MISMATCHED_ENDPOINT_TYPE,
     errorMessage: unsupported
       ? `Unsupported endpoint type ${endpointType}`
-      : 'The request was sent to an endpoint of the wrong type.',
+      : 'The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER',
     clusterId: '',
     brokers: [],
   }

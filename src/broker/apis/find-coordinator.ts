@@ -7,17 +7,31 @@ import { handler } from '../handler.ts'
 
 const NOBODY = { nodeId: -1, host: '', port: -1 }
 
+const TRANSACTION = 1
+/** A key of share groups, from version 6 on. */
+const SHARE = 2
+
 export const handleFindCoordinator = handler(
   findCoordinator,
-  (request) => unavailable(request.coordinatorKeys, ErrorCode.COORDINATOR_NOT_AVAILABLE),
+  ({ keyType, coordinatorKeys }, _services, { version }) => {
+    if (keyType < 0 || keyType > SHARE) {
+      return unavailable(coordinatorKeys, ErrorCode.INVALID_REQUEST, INVALID)
+    }
+    return keyType > TRANSACTION && version < 6
+      ? unavailable(coordinatorKeys, ErrorCode.INVALID_REQUEST)
+      : unavailable(coordinatorKeys, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  },
   (request, code) => unavailable(request.coordinatorKeys, code),
 )
 
-function unavailable(keys: readonly string[], errorCode: ErrorCode) {
+const INVALID = errorMessage(ErrorCode.INVALID_REQUEST)
+
+/** A single key is told what the code means, each of several only `message`. */
+function unavailable(keys: readonly string[], errorCode: ErrorCode, message = '') {
   return {
     errorCode,
     errorMessage: errorMessage(errorCode),
     ...NOBODY,
-    coordinators: keys.map((key) => ({ key, ...NOBODY, errorCode, errorMessage: '' })),
+    coordinators: keys.map((key) => ({ key, ...NOBODY, errorCode, errorMessage: message })),
   }
 }

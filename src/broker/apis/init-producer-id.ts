@@ -7,6 +7,9 @@ import { handler } from '../handler.ts'
 export const handleInitProducerId = handler(
   initProducerId,
   async (request, { producerIds }) => {
+    if ((request.producerId === -1) !== (request.producerEpoch === -1)) {
+      return failed(ErrorCode.INVALID_REQUEST)
+    }
     if (request.transactionalId === '') return failed(ErrorCode.INVALID_REQUEST)
     if (request.transactionalId !== null) return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE)
     const outcome = await producerIds.generate()

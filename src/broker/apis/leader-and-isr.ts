@@ -73,9 +73,16 @@ function topicsToRead(
 }
 
 function failAll(request: Request, errorCode: ErrorCode) {
+  const states = [
+    ...request.ungroupedPartitionStates,
+    ...request.topicStates.flatMap(({ topicName, partitionStates }) =>
+      partitionStates.map(({ partitionIndex }) => ({ topicName, partitionIndex })),
+    ),
+  ]
   return {
     errorCode,
-    partitionErrors: request.ungroupedPartitionStates.map(({ topicName, partitionIndex }) => ({
+    // Grouped by topic only from version 5 on.
+    partitionErrors: states.map(({ topicName, partitionIndex }) => ({
       topicName,
       partitionIndex,
       errorCode,

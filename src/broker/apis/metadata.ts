@@ -48,6 +48,9 @@ export const handleMetadata = handler(
   }),
 )
 
+/** Versions 10 and 11 have a place for ids, but Kafka looks at them only from here on. */
+const FIRST_BY_ID = 12
+
 type TopicAnswer = ReturnType<typeof emptyTopic> & {
   partitions: ReturnType<typeof partitionAnswer>[]
 }
@@ -64,36 +67,30 @@ async function answerTopics(
   if (asked === null || (context.version === 0 && asked.length === 0)) {
     return [...image.topics.values()].map(answer)
   }
-  checkTopicIds(asked, context.version)
-  if (asked.some(({ topicId }) => topicId !== ZERO_UUID)) {
-    return asked
-      .filter(({ topicId }) => topicId !== ZERO_UUID)
-      .map(({ topicId }) => {
-        const topic = image.topicsById.get(topicId)
-        if (topic !== undefined) return answer(topic)
-        return { ...emptyTopic(ErrorCode.UNKNOWN_TOPIC_ID, null), topicId }
-      })
+  const ids = new Set(asked.map(({ topicId }) => topicId))
+  ids.delete(ZERO_UUID)
+  if (ids.size > 0) {
+    if (context.version < FIRST_BY_ID) throw new ApiError(ErrorCode.INVALID_REQUEST, '')
+    return [...ids].map((topicId) => {
+      const topic = image.topicsById.get(topicId)
+      if (topic !== undefined) return answer(topic)
+      return { ...emptyTopic(ErrorCode.UNKNOWN_TOPIC_ID, null), topicId }
+    })
   }
-  const names = [...new Set(asked.map(({ name }) => name ?? ''))]
+  const names = new Set(asked.map(({ name }) => name ?? noName()))
   const mayCreate = context.version < 4 || request.allowAutoTopicCreation
   return Promise.all(
-    names.map(async (name) => {
+    [...names].map(async (name) => {
       const topic = image.topics.get(name)
       if (topic !== undefined) return answer(topic)
-      return emptyTopic(await services.autoTopics.onUnknownTopic(name, mayCreate), name)
+      const code = await services.autoTopics.onUnknownTopic(name, mayCreate)
+      return { ...emptyTopic(code, name), topicAuthorizedOperations: operations }
     }),
   )
 }
 
-function checkTopicIds(asked: NonNullable<Request['topics']>, version: number): void {
-  for (const { name, topicId } of asked) {
-    if (version < 12 && topicId !== ZERO_UUID) {
-      throw new ApiError(ErrorCode.INVALID_REQUEST, 'Topic ids need Metadata version 12.')
-    }
-    if (version < 12 && name === null) {
-      throw new ApiError(ErrorCode.INVALID_REQUEST, 'A topic needs a name before version 12.')
-    }
-  }
+function noName(): never {
+  throw new ApiError(ErrorCode.INVALID_REQUEST, 'A topic without an id needs a name.')
 }
 
 function emptyTopic(errorCode: ErrorCode, name: string | null) {
@@ -103,7 +100,7 @@ function emptyTopic(errorCode: ErrorCode, name: string | null) {
     topicId: ZERO_UUID as string,
     isInternal: name !== null && isInternalTopic(name),
     partitions: [] as ReturnType<typeof partitionAnswer>[],
-    topicAuthorizedOperations: NOT_ASKED,
+    topicAuthorizedOperations: NOT_ASKED as number,
   }
 }
 
