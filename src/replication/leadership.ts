@@ -87,15 +87,16 @@ export class Leadership {
   applyWatched(topic: string, index: number, update: PartitionStateUpdate): void {
     const partition = this.#ports.replicas.get(topic, index)
     if (partition === undefined || partition.isOffline) return
-    const { topicId } = partition
-    this.#apply(partition, { update, assignment: null, topicId, isNew: false })
+    const change = { update, assignment: null, topicId: partition.topicId, isNew: false }
+    this.#orOffline(partition, () => this.#apply(partition, change))
     this.#ports.fetchers.dropIdle()
   }
 
   /** Tries what waited for a leader to come alive. */
   onImageChange(): void {
     for (const [partition, change] of [...this.#deferred]) {
-      if (this.#isAlive(change.update.leader)) this.#apply(partition, change)
+      if (!this.#isAlive(change.update.leader)) continue
+      this.#orOffline(partition, () => this.#apply(partition, change))
     }
   }
 
@@ -142,13 +143,25 @@ export class Leadership {
     const partition = hosted ?? this.#open(topic, index)
     if (partition === null) return ErrorCode.KAFKA_STORAGE_ERROR
     if (differ(topicId, partition.topicId)) return ErrorCode.INCONSISTENT_TOPIC_ID
-    if (update.leaderEpoch > partition.leaderEpoch) {
-      if (!assignment.replicas.includes(brokerId)) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-      if (hosted === undefined) replicas.add(partition)
-    } else {
-      return this.#applyKnownEpoch(partition, state)
+    if (update.leaderEpoch <= partition.leaderEpoch) {
+      return this.#orOffline(partition, () => this.#applyKnownEpoch(partition, state))
     }
-    return this.#apply(partition, state)
+    if (!assignment.replicas.includes(brokerId)) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if (hosted === undefined) replicas.add(partition)
+    return this.#orOffline(partition, () => this.#apply(partition, state))
+  }
+
+  /** A disk that fails in the middle leaves nobody with half a role. */
+  #orOffline(partition: Partition, action: () => ErrorCode): ErrorCode {
+    try {
+      return action()
+    } catch (error) {
+      const code = errorCodeOf(error)
+      if (code === null) throw error
+      this.#ports.logger.error(`The new state of ${nameOf(partition)} was not taken`, error)
+      this.markOffline(partition.topic, partition.index)
+      return code
+    }
   }
 
   /** A request with a leader epoch that is not newer than ours. */

@@ -79,7 +79,7 @@ export class LogManager {
   readonly #offline = new TopicPartitionMap<true>()
   readonly #cancels = new Set<() => void>()
   #onDirFailure: (partitions: TopicPartition[]) => void = () => {}
-  #onAllDirsOffline: () => void = () => {}
+  #onAllDirsOffline: (cause: unknown) => void = () => {}
 
   constructor(
     ports: LogManagerPorts,
@@ -101,7 +101,8 @@ export class LogManager {
     this.#onDirFailure = listener
   }
 
-  onAllDirsOffline(listener: () => void): void {
+  /** Told after the last of them has failed, with what the disk said. */
+  onAllDirsOffline(listener: (cause: unknown) => void): void {
     this.#onAllDirsOffline = listener
   }
 
@@ -255,9 +256,7 @@ export class LogManager {
     }
     const dir = this.#emptiest(usable)
     const log = this.#inDir(dir, () => this.#create(dir, partition, options.topicId))
-    if (log === undefined) {
-      throw new StorageError(StorageErrorCode.KAFKA_STORAGE_ERROR, `${dir.path} has failed`)
-    }
+    if (log === undefined) throw failed(dir)
     return log
   }
 
@@ -294,20 +293,27 @@ export class LogManager {
     return dirs.reduce((best, dir) => (counts.get(dir)! < counts.get(best)! ? dir : best))
   }
 
-  /** Renamed at once, removed after `file.delete.delay.ms`. No error when there is no log. */
+  /**
+   * Renamed at once, removed after `file.delete.delay.ms`. No error when there is no log; throws
+   * KAFKA_STORAGE_ERROR when it is still there.
+   */
   delete({ topic, partition }: TopicPartition): void {
     const entry = this.#logs.get(topic, partition)
     if (entry === undefined) return
-    this.#logs.delete(topic, partition)
     const { disk, random } = this.#ports
     const { log, dir } = entry
     log.closeFiles()
-    this.#inDir(dir, () => {
-      const suffix = `-${partition}.${random.bytes(16).toString('hex')}-delete`
-      const renamed = `${dir.path}/${topic.slice(0, NAME_MAX - suffix.length)}${suffix}`
+    const suffix = `-${partition}.${random.bytes(16).toString('hex')}-delete`
+    const renamed = `${dir.path}/${topic.slice(0, NAME_MAX - suffix.length)}${suffix}`
+    const isGone = this.#inDir(dir, () => {
       disk.rename(log.directory, renamed)
+      this.#logs.delete(topic, partition)
+      return true
+    })
+    if (!isGone) throw failed(dir)
+    this.#logger.info(`Log for partition ${topic}-${partition} is renamed to ${renamed}`)
+    this.#inDir(dir, () => {
       disk.syncDirectory(dir.path)
-      this.#logger.info(`Log for partition ${topic}-${partition} is renamed to ${renamed}`)
       this.#later(log.config.fileDeleteDelayMs, () =>
         this.#inDir(dir, () => disk.removeDirectory(renamed)),
       )
@@ -421,8 +427,9 @@ export class LogManager {
     return this.#dirs.filter(({ isOffline }) => !isOffline)
   }
 
-  /** An error of the disk takes the directory offline; undefined then. */
+  /** An error of the disk takes the directory offline; undefined then, and when it was already. */
   #inDir<T>(dir: LogDir, action: () => T): T | undefined {
+    if (dir.isOffline) return undefined
     try {
       return action()
     } catch (error) {
@@ -449,17 +456,19 @@ export class LogManager {
     dir.isOffline = true
     this.#logger.error(`Stopping serving logs in dir ${dir.path}`, cause)
     const partitions: TopicPartition[] = []
-    for (const [partition, entry] of [...this.#logs.entries()]) {
-      if (entry.dir !== dir) continue
-      entry.log.closeFiles()
+    for (const [partition, { log, dir: itsDir }] of [...this.#logs.entries()]) {
+      if (itsDir !== dir) continue
       this.#logs.delete(partition.topic, partition.partition)
       this.#offline.set(partition.topic, partition.partition, true)
       partitions.push(partition)
+      closeAnyway(log)
     }
+    dir.unlock?.()
+    dir.unlock = null
     // Not from within the operation that failed: its caller is told first.
     this.#later(0, () => {
       this.#onDirFailure(partitions)
-      if (this.#usableDirs().length === 0) this.#onAllDirsOffline()
+      if (this.#usableDirs().length === 0) this.#onAllDirsOffline(cause)
     })
   }
 
@@ -477,5 +486,18 @@ export class LogManager {
       action()
       this.#every(intervalMs, intervalMs, action)
     })
+  }
+}
+
+function failed({ path }: LogDir): StorageError {
+  return new StorageError(StorageErrorCode.KAFKA_STORAGE_ERROR, `${path} has failed`)
+}
+
+/** A disk that has failed may also fail to close a file. */
+function closeAnyway(log: Log): void {
+  try {
+    log.closeFiles()
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
   }
 }

@@ -17,6 +17,7 @@ import {
 import { CorruptRecordError } from '../records/batches.ts'
 import { validateForAppend } from '../records/validate.ts'
 import { sizeOfCheckedBatch } from './checked-batch.ts'
+import { DiskGuard } from './disk-guard.ts'
 import type { EpochEnd, LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { LogConfig } from './log-config.ts'
 import type {
@@ -32,15 +33,22 @@ import { readProducers, removeSnapshotsAfter, writeSnapshot } from './producer-s
 import type { ProducerState } from './producer-state.ts'
 import { countDeletable } from './retention.ts'
 import { isWithinSegment, mustRoll } from './roll.ts'
-import type { Segment } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
-import { findRange, findTimestamp, startsOf, type TimedOffset } from './segment-lookup.ts'
-import { guarded, offsetOutOfRange, StorageError, StorageErrorCode } from './storage-error.ts'
+import {
+  type FileRange,
+  findRange,
+  findTimestamp,
+  readRange,
+  startsOf,
+  type TimedOffset,
+} from './segment-lookup.ts'
+import { batchTooLarge, offsetOutOfRange } from './storage-error.ts'
 
 export class Log {
   readonly directory: string
   config: LogConfig
   readonly #ports: LogPorts
+  readonly #guard: DiskGuard
   readonly #epochs: LeaderEpochCache
   #producers: ProducerState
   readonly #tail: MemoryTail
@@ -65,6 +73,7 @@ export class Log {
     this.#ports = ports
     this.config = config
     this.directory = loaded.directory
+    this.#guard = new DiskGuard(loaded.directory, ports.onDiskError)
     this.#writeTopicId = writeTopicId
     this.#topicId = loaded.topicId
     this.#segments = new SegmentList(ports.disk, loaded.directory, loaded.segments)
@@ -124,7 +133,7 @@ export class Log {
   }
 
   assignTopicId(topicId: string): void {
-    this.#guarded(() => this.#writeTopicId(topicId, false))
+    this.#guard.run(() => this.#writeTopicId(topicId, false))
     this.#topicId = topicId
     this.#isRooted = false
   }
@@ -138,10 +147,7 @@ export class Log {
     const valid = validateForAppend(records, config, options.nowMs, 'client', directory)
     const { batch, logAppendTimeMs } = valid
     if (batch.length > this.config.segmentBytes) {
-      throw new StorageError(
-        StorageErrorCode.RECORD_LIST_TOO_LARGE,
-        `Message batch size is ${batch.length} bytes in append to partition ${this.directory}, which exceeds the maximum configured segment size of ${this.config.segmentBytes}.`,
-      )
+      throw batchTooLarge(this.directory, batch.length, this.config.segmentBytes)
     }
     const known = this.#producers.check(batch)
     const logStartOffset = this.#logStartOffset
@@ -154,7 +160,7 @@ export class Log {
     const lastOffset = firstOffset + readLastOffsetDelta(batch, 0)
     writeBaseOffset(batch, 0, firstOffset)
     writeLeaderEpoch(batch, 0, leaderEpoch)
-    this.#guarded(() => {
+    this.#guard.run(() => {
       this.#epochs.assign(leaderEpoch, firstOffset)
       this.#write(batch, 0, batch.length)
       this.#tail.push(firstOffset, lastOffset, batch)
@@ -171,13 +177,13 @@ export class Log {
     for (let at = 0; ; ) {
       const size = this.#checkedSize(records, at)
       if (size < 0) break
-      this.#guarded(() => {
+      this.#guard.run(() => {
         this.#epochs.assign(readLeaderEpoch(records, at), readBaseOffset(records, at))
         this.#write(records, at, size)
       })
       at += size
     }
-    this.#guarded(() => this.#maybeFlush())
+    this.#guard.run(() => this.#maybeFlush())
     return {
       firstOffset,
       lastOffset: this.#logEndOffset - 1,
@@ -205,23 +211,23 @@ export class Log {
   #write(buffer: Buffer, at: number, size: number): void {
     const lastOffset = readLastOffset(buffer, at)
     const maxTimestamp = readMaxTimestamp(buffer, at)
-    const isDue = mustRoll(this.#active, this.config, { bytes: size, lastOffset, maxTimestamp })
+    const isDue = mustRoll(this.#segments.active, this.config, {
+      bytes: size,
+      lastOffset,
+      maxTimestamp,
+    })
     if (isDue) {
       // Where the last one ends, also when the leader lacks what came next: so a hole shows a loss.
       const end = this.#logEndOffset
       this.#roll(isWithinSegment(end, lastOffset) ? end : readBaseOffset(buffer, at))
     }
-    const segment = this.#active
+    const segment = this.#segments.active
     const position = segment.size
     const bytes = at === 0 && size === buffer.length ? buffer : buffer.subarray(at, at + size)
     segment.append([bytes], size)
     segment.index(position, size, lastOffset, maxTimestamp, this.config.indexIntervalBytes)
     this.#producers.update(buffer, at)
     this.#logEndOffset = lastOffset + 1
-  }
-
-  get #active(): Segment {
-    return this.#segments.active
   }
 
   #roll(baseOffset: number): void {
@@ -247,7 +253,7 @@ export class Log {
   }
 
   flush(): void {
-    this.#guarded(() => this.#flush())
+    this.#guard.run(() => this.#flush())
   }
 
   #flush(): void {
@@ -281,23 +287,20 @@ export class Log {
     if (startOffset >= limit) return this.#readResult([], 0)
     const hot = this.#tail.read(startOffset, limit, maxBytes, minOneMessage)
     if (hot !== null) return this.#readResult(hot.chunks, hot.bytes)
-    const range = this.#guarded(() =>
+    const range = this.#guard.run(() =>
       findRange(this.#segments.all, { startOffset, limit, maxBytes, minOneMessage }),
     )
     if (range === null) return this.#readResult([], 0)
-    const { segment, position, bytes } = range
-    return {
-      ...this.#readResult([], bytes),
-      chunks: null,
-      materialize: async () => {
-        const truncations = this.#truncations
-        const target = Buffer.allocUnsafeSlow(bytes)
-        const got = await segment.file.readAsync(target, position)
-        // What lies there now may be another leader's, and does not continue what the reader has.
-        if (truncations !== this.#truncations) return []
-        return [retain(target.subarray(0, got))]
-      },
-    }
+    const materialize = () => this.#readCold(range)
+    return { ...this.#readResult([], range.bytes), chunks: null, materialize }
+  }
+
+  async #readCold(range: FileRange): Promise<Buffer[]> {
+    const truncations = this.#truncations
+    const isOurs = () => this.#segments.all.includes(range.segment)
+    const records = await this.#guard.runAsync(() => readRange(range), isOurs)
+    // What lies there now may be another leader's, and does not continue what the reader has.
+    return truncations === this.#truncations ? [retain(records)] : []
   }
 
   #readResult(chunks: Buffer[], bytes: number): LogRead {
@@ -335,7 +338,7 @@ export class Log {
       throw offsetOutOfRange(offset, this.#logStartOffset, this.#highWatermark)
     }
     this.#logStartOffset = offset
-    this.#guarded(() => this.#epochs.truncateFromStart(offset))
+    this.#guard.run(() => this.#epochs.truncateFromStart(offset))
   }
 
   endOffsetForEpoch(epoch: number): EpochEnd {
@@ -343,7 +346,7 @@ export class Log {
   }
 
   assignEpochStartOffset(epoch: number, startOffset: number): void {
-    this.#guarded(() => this.#epochs.assign(epoch, startOffset))
+    this.#guard.run(() => this.#epochs.assign(epoch, startOffset))
   }
 
   /**
@@ -353,7 +356,7 @@ export class Log {
   truncateTo(offset: number): void {
     assert(offset >= 0, `${this.directory}: truncation to ${offset}`)
     if (offset >= this.#logEndOffset) {
-      this.#guarded(() => this.#epochs.truncateFromEnd(this.#logEndOffset))
+      this.#guard.run(() => this.#epochs.truncateFromEnd(this.#logEndOffset))
       return
     }
     if (offset <= this.#segments.all[0]!.baseOffset) {
@@ -361,7 +364,7 @@ export class Log {
       return
     }
     this.#tail.clear()
-    const end = this.#guarded(() => this.#cutAt(offset))
+    const end = this.#guard.run(() => this.#cutAt(offset))
     this.#moveEnds({
       logStartOffset: Math.min(this.#logStartOffset, end),
       logEndOffset: end,
@@ -384,7 +387,7 @@ export class Log {
   truncateFullyAndStartAt(offset: number): void {
     const { disk, clock } = this.#ports
     this.#tail.clear()
-    this.#guarded(() => {
+    this.#guard.run(() => {
       this.#segments.restartAt(offset, clock.wallMs())
       removeSnapshotsAfter(disk, this.directory, -1)
       this.#epochs.clear()
@@ -425,20 +428,15 @@ export class Log {
    */
   #readProducers(): void {
     const { disk } = this.#ports
-    this.#producers = this.#guarded(() =>
-      readProducers({
-        disk,
-        directory: this.directory,
-        segments: this.#segments.all,
-        endOffset: this.#highWatermark,
-        onUnusable: () => {},
-      }),
-    )
+    const source = { disk, directory: this.directory, segments: this.#segments.all }
+    const endOffset = this.#highWatermark
+    const onUnusable = (): void => {}
+    this.#producers = this.#guard.run(() => readProducers({ ...source, endOffset, onUnusable }))
   }
 
   /** The first record at or after a time; null when there is none. */
   offsetForTimestamp(timestamp: number): TimedOffset | null {
-    return this.#guarded(() => findTimestamp(this.#segments.all, timestamp, this.#logStartOffset))
+    return this.#guard.run(() => findTimestamp(this.#segments.all, timestamp, this.#logStartOffset))
   }
 
   /** The first record that carries the largest timestamp; null for an empty log. */
@@ -448,7 +446,7 @@ export class Log {
   }
 
   segmentStarts() {
-    return this.#guarded(() => startsOf(this.#segments.all, this.#logStartOffset))
+    return this.#guard.run(() => startsOf(this.#segments.all, this.#logStartOffset))
   }
 
   expireProducers(nowMs: number, expirationMs: number): void {
@@ -460,7 +458,7 @@ export class Log {
    * start moves before anything goes.
    */
   deleteOldSegments(nowMs: number): (() => void)[] {
-    return this.#guarded(() => {
+    return this.#guard.run(() => {
       const { all } = this.#segments
       const count = countDeletable(all, {
         nowMs,
@@ -479,21 +477,18 @@ export class Log {
 
   /** Flushed, with a snapshot of the producers: the next start needs no scan. */
   close(): void {
-    this.#guarded(() => {
-      this.#active.finish()
+    this.#guard.run(() => {
+      this.#segments.active.finish()
       this.#flush()
       writeSnapshot(this.#ports.disk, this.directory, this.#logEndOffset, this.#producers)
       this.closeFiles()
     })
   }
 
-  /** Without flushing: the directory has failed, or the log is deleted. */
+  /** Without flushing: the directory has failed, or the log is deleted. It takes nothing more. */
   closeFiles(): void {
+    this.#guard.close()
     this.#tail.clear()
     this.#segments.close()
-  }
-
-  #guarded<T>(action: () => T): T {
-    return guarded(action, this.#ports.onDiskError)
   }
 }

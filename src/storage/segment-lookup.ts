@@ -61,6 +61,13 @@ export function findRange(segments: readonly Segment[], request: RangeRequest): 
   return null
 }
 
+/** Fewer bytes when the file has been cut meanwhile. */
+export async function readRange({ segment, position, bytes }: FileRange): Promise<Buffer> {
+  const target = Buffer.allocUnsafeSlow(bytes)
+  const got = await segment.file.readAsync(target, position)
+  return target.subarray(0, got)
+}
+
 /** Position in a segment of the batch that holds `limit`: nothing from there on may be read. */
 function endPosition(segments: readonly Segment[], index: number, limit: number): number {
   const segment = segments[index]!

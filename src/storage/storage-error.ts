@@ -1,6 +1,4 @@
 /** What storage refuses, with the code of the protocol that a client hears. */
-import { DiskError } from '../base/ports.ts'
-
 export const StorageErrorCode = {
   OFFSET_OUT_OF_RANGE: 1,
   RECORD_LIST_TOO_LARGE: 18,
@@ -28,13 +26,9 @@ export function offsetOutOfRange(offset: number, start: number, end: number): St
   )
 }
 
-/** An error of the disk takes the directory offline and is told as KAFKA_STORAGE_ERROR. */
-export function guarded<T>(action: () => T, onDiskError: (error: DiskError) => void): T {
-  try {
-    return action()
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error
-    onDiskError(error)
-    throw new StorageError(StorageErrorCode.KAFKA_STORAGE_ERROR, error.message, error)
-  }
+export function batchTooLarge(directory: string, bytes: number, maxBytes: number): StorageError {
+  return new StorageError(
+    StorageErrorCode.RECORD_LIST_TOO_LARGE,
+    `Message batch size is ${bytes} bytes in append to partition ${directory}, which exceeds the maximum configured segment size of ${maxBytes}.`,
+  )
 }

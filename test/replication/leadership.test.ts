@@ -334,6 +334,40 @@ test('while a log directory is offline, a log that should exist is not created a
   t.stop()
 })
 
+test('a disk that fails in the middle of a change of role takes that partition offline, no more', async () => {
+  const t = new ReplicaCluster([1, 2])
+  await t.createTopic('orders', [1, 2])
+  await t.createTopic('events', [2, 1])
+  for (const way of ['request', 'watch'] as const) {
+    const [id, name] = way === 'request' ? [1, 'orders'] : [2, 'events']
+    const broker = t.broker(id!)
+    broker.produce(name!, ['a'])
+    broker.failDisk()
+    const topic = { ...t.topic(name!), leaderEpoch: 1, partitionEpoch: 1 }
+    if (way === 'request') {
+      assert.equal(broker.leaderAndIsr(topic), ErrorCode.KAFKA_STORAGE_ERROR)
+    } else {
+      broker.replicas.applyPartitionState(name!, 0, { ...topic, controllerEpoch: 1 })
+    }
+    const answer = broker.produce(name!, ['b']).answer
+    assert.equal(answer.errorCode, ErrorCode.KAFKA_STORAGE_ERROR, way)
+    assert.equal(broker.replicas.partition(name!, 0)?.isOffline, true, way)
+  }
+  t.stop()
+})
+
+test('a follower whose disk fails stops to follow, and the others of its leader go on', async () => {
+  const t = new ReplicaCluster([1, 2])
+  await t.createTopic('orders', [1, 2])
+  t.broker(2).failDisk()
+  t.broker(1).produce('orders', ['a'], { acks: 1 })
+  await t.advance(100)
+  assert.equal(t.broker(2).replicas.partition('orders', 0)?.isOffline, true)
+  assert.deepEqual(t.broker(2).replicas.gauges().maxLag, 0)
+  assert.deepEqual(t.broker(2).logs.isOffline({ topic: 'orders', partition: 0 }), true)
+  t.stop()
+})
+
 test('state changes are logged for whoever looks at night', async () => {
   const t = new ReplicaCluster([1, 2])
   await t.createTopic('orders', [1, 2])

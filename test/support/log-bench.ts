@@ -1,5 +1,6 @@
 /** A log manager on a disk in memory whose process dies and starts again when told. */
 import type { Disk } from '../../src/base/ports.ts'
+import { type Fullness, fillableDisk } from '../../src/host/fillable-disk.ts'
 import { forEachBatch } from '../../src/records/batches.ts'
 import { buildBatch } from '../../src/records/builder.ts'
 import { readRecords } from '../../src/records/reader.ts'
@@ -22,6 +23,8 @@ export class LogBench {
   readonly #simDisk: SimDisk
   readonly #config: Partial<LogConfig>
   disk!: Disk
+  /** For as long as it says so the disk is full. */
+  fullness: Fullness = { isFull: () => false, fitting: () => 0 }
   logs!: LogManager
   /** Whether what does not block takes until `settleDevice`. */
   isDeviceBusy = false
@@ -44,6 +47,9 @@ export class LogBench {
     let isDead = false
     const process = {
       clock: this.clock,
+      get isDead() {
+        return isDead
+      },
       after: (_delayMs: number, callback: () => void) => {
         const run = () => {
           if (!isDead) callback()
@@ -53,7 +59,10 @@ export class LogBench {
       },
       onDeath: (listener: () => void) => onDeath.push(listener),
     }
-    this.disk = this.#simDisk.viewOf(process as unknown as SimProcess)
+    this.disk = fillableDisk(this.#simDisk.viewOf(process as unknown as SimProcess), {
+      isFull: (path) => this.fullness.isFull(path),
+      fitting: (bytes) => this.fullness.fitting(bytes),
+    })
     this.#die = () => {
       isDead = true
       for (const listener of onDeath.splice(0)) listener()
