@@ -2,7 +2,7 @@
  * One broker: builds everything from ports and settings, starts it in the order of Kafka's
  * `KafkaServer`, and takes it down again. Wiring only; the rules live in the layers below.
  */
-import type { Clock, Disk, Logger, Loggers, Random, Transport } from '../base/ports.ts'
+import type { Clock, Disk, DiskError, Logger, Loggers, Random, Transport } from '../base/ports.ts'
 import {
   createChroot,
   createPersistentPaths,
@@ -91,6 +91,8 @@ export class Broker {
   #phase: Phase = 'not-started'
   readonly #zkMetrics: ZkMetrics
   readonly #peers: PeerConnections
+  /** Log directories that could not even tell whose they are. */
+  readonly #failedDirs = new Map<string, DiskError>()
   /** What `start` has built so far, for a shutdown in the middle of it. */
   readonly #undo: (() => Promise<void> | void)[] = []
 
@@ -132,6 +134,12 @@ export class Broker {
       isFenced: zk.isFenced(),
       knowsCluster: services.metadata.image.brokers.has(brokerId),
     })
+  }
+
+  /** Those that have failed since the start; only another start brings them back. */
+  get offlineLogDirs(): string[] {
+    const dirs = this.#running?.logs.directories() ?? []
+    return dirs.flatMap(({ path, isOffline }) => (isOffline ? [path] : []))
   }
 
   /** Everything there is to measure, as it is now; little before the start. */
@@ -337,16 +345,16 @@ export class Broker {
   async #settleIdentity(zk: ZkSession, clusterId: string): Promise<number> {
     const { disk } = this.#ports
     const dirs = logDirsOf(this.#config)
-    const stored = checkMetaProperties(disk, dirs, {
-      clusterId,
-      brokerId: this.#config['broker.id'],
-    })
+    const onFailure = (directory: string, error: DiskError) => {
+      this.#failedDirs.set(directory, error)
+    }
     let brokerId = this.#config['broker.id']
+    const stored = checkMetaProperties(disk, dirs, { clusterId, brokerId }, onFailure)
     if (brokerId < 0) brokerId = stored ?? -1
     if (brokerId < 0) {
       brokerId = await generateBrokerId(zk, this.#config['reserved.broker.max.id'])
     }
-    writeMetaProperties(disk, dirs, { clusterId, brokerId })
+    writeMetaProperties(disk, dirs, { clusterId, brokerId }, onFailure)
     return brokerId
   }
 
@@ -359,6 +367,7 @@ export class Broker {
       { disk, clock, random, loggers },
       {
         logDirs: logDirsOf(config),
+        failedDirs: this.#failedDirs,
         retentionCheckIntervalMs: config['log.retention.check.interval.ms'],
         flushCheckIntervalMs: config['log.flush.scheduler.interval.ms'],
         recoveryPointCheckpointIntervalMs: config['log.flush.offset.checkpoint.interval.ms'],
@@ -371,7 +380,10 @@ export class Broker {
     )
     this.#undo.push(() => logs.shutdown())
     await inSlices(clock, logs.loading())
-    logs.onAllDirsOffline(() => onFatal('all log directories have failed'))
+    logs.onAllDirsOffline((cause) => {
+      const dirs = logDirsOf(config).join(', ')
+      onFatal(`Shutdown broker because all log dirs in ${dirs} have failed`, cause)
+    })
     return logs
   }
 

@@ -67,11 +67,15 @@ export class EarlierSession {
     }
   }
 
-  /** Null also for what is no such file: the session then times out. */
+  /** Null also for what is no such file, or cannot be read: the session then times out. */
   #read(): SessionProof | null {
-    const { disk } = this.#ports
-    if (!disk.exists(this.#path)) return null
-    const text = disk.readFile(this.#path).toString('latin1')
+    const { disk, logger } = this.#ports
+    let text = ''
+    try {
+      if (disk.exists(this.#path)) text = disk.readFile(this.#path).toString('latin1')
+    } catch (error) {
+      logger.warn('The ZooKeeper session of an earlier life cannot be read', error)
+    }
     const [, id, password] = /^([\da-f]{1,16}) ([\da-f]{2,64})\n$/.exec(text) ?? []
     if (id === undefined || password === undefined) return null
     return { id: BigInt(`0x${id}`), password: Buffer.from(password, 'hex') }

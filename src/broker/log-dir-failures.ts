@@ -1,7 +1,7 @@
 /**
  * A log directory that fails takes its partitions with it: this broker answers KAFKA_STORAGE_ERROR for
  * them, and a znode under `/log_dir_event_notification` makes the controller send all roles again, hear
- * that answer and elect others (KIP-112).
+ * that answer and elect others (KIP-112). After the last directory nothing is told: the broker ends.
  */
 import type { Logger } from '../base/ports.ts'
 import type { ReplicaManager } from '../replication/replica-manager.ts'
@@ -22,6 +22,7 @@ export function announceLogDirFailures(parts: LogDirFailureParts): void {
   const { brokerId, zk, logs, replicas, logger } = parts
   logs.onDirFailure((partitions) => {
     replicas.onLogDirFailure(partitions)
+    if (logs.directories().every(({ isOffline }) => isOffline)) return
     zk.create(logDirEventPrefix, encodeLogDirEvent(brokerId), 'persistent-sequential').catch(
       // A new session brings a new registration, and with it all roles.
       (error) => logger.error('The controller was not told of the failed log directory', error),

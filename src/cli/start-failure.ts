@@ -13,8 +13,9 @@ export function hintFor(error: Error): string | null {
   if (error.name === 'ZkStartError') {
     return 'Does ZooKeeper run where zookeeper.connect says? `echo srvr | nc HOST PORT` asks it.'
   }
-  if (error instanceof DiskError) {
-    if (error.code === 'NO_SPACE') return 'Make room on that volume, then start again.'
+  const disk = error instanceof DiskError ? error : error.cause
+  if (disk instanceof DiskError) {
+    if (disk.code === 'NO_SPACE') return 'Make room on that volume, then start again.'
     return 'Each directory of log.dirs must be one that this user can make and write.'
   }
   if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'Is the path right?'

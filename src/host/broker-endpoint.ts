@@ -2,8 +2,8 @@
  * The HTTP endpoint of a broker of this process. It is there before the broker starts, so that it can
  * tell why the broker is not ready; what serves it is loaded only when it is wanted.
  */
-import type { Broker } from '../broker/broker.ts'
-import type { BrokerConfig } from '../broker/config.ts'
+import type { Broker, BrokerPorts } from '../broker/broker.ts'
+import { type BrokerConfig, logDirsOf } from '../broker/config.ts'
 import { advertisedHosts } from '../broker/listeners.ts'
 import { httpAddress } from '../broker/settings/samsa-settings.ts'
 import type { SystemBrokerPorts } from './broker-ports.ts'
@@ -14,7 +14,7 @@ import type { MetricsPage } from './metrics-page.ts'
 export interface BrokerEndpoint {
   readonly port: number
   /** For the broker that is to be shown. */
-  readonly ports: { readonly httpPort: number }
+  readonly ports: Pick<BrokerPorts, 'httpPort' | 'disk'>
   show(broker: Broker): void
   close(): void
 }
@@ -30,8 +30,13 @@ export async function openBrokerEndpoint(
   const { startHttpEndpoint } = await import('./http-endpoint.ts')
   const { LogEvents } = await import('./log-events.ts')
   const { BrokerFaults } = await import('./broker-faults.ts')
+  const { DiskFull } = await import('./disk-full.ts')
+  const diskFull = config['samsa.faults.enable']
+    ? new DiskFull(ports.disk, ports.clock, logDirsOf(config))
+    : null
   let shown: Broker | null = null
   let page: MetricsPage | null = null
+  const offlineLogDirs = () => shown?.offlineLogDirs ?? []
   const events = new LogEvents()
   const stopListening = loggers.onLine((line) => events.add(line))
   const endpoint = await startHttpEndpoint(
@@ -44,7 +49,7 @@ export async function openBrokerEndpoint(
       },
       logLevels: logLevelsPort(loggers),
       events,
-      faults: config['samsa.faults.enable'] ? new BrokerFaults(ports.expireSession) : null,
+      faults: diskFull && new BrokerFaults({ ...ports, diskFull, offlineLogDirs }),
     },
   )
   loggers
@@ -52,7 +57,7 @@ export async function openBrokerEndpoint(
     .info(`Serving observers on ${address.host || '0.0.0.0'}:${endpoint.port}.`)
   return {
     port: endpoint.port,
-    ports: { httpPort: endpoint.port },
+    ports: { httpPort: endpoint.port, disk: diskFull?.disk ?? ports.disk },
     show: (broker) => {
       shown = broker
     },

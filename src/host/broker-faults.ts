@@ -4,10 +4,29 @@
  */
 import { spawn } from 'node:child_process'
 import process from 'node:process'
+import type { DiskFull } from './disk-full.ts'
 
 export type LastingFault = { readonly kind: 'pause' | 'stall'; readonly forMs: number }
 export type EndingFault = { readonly kind: 'kill' | 'terminate' }
-export type BrokerFault = LastingFault | EndingFault | { readonly kind: 'expire-session' }
+export interface DiskFullFault {
+  readonly kind: 'disk-full'
+  readonly forMs: number
+  /** Absent: all of them. */
+  readonly logDir?: string
+}
+export type BrokerFault =
+  | LastingFault
+  | EndingFault
+  | DiskFullFault
+  | { readonly kind: 'expire-session' }
+
+export interface BrokerFaultPorts {
+  /** Rejects when there is no session to end. */
+  readonly expireSession: () => Promise<void>
+  readonly diskFull: DiskFull
+  /** Log directories that have failed: a restart brings them back. */
+  readonly offlineLogDirs: () => string[]
+}
 
 const FOR_MS_MAX = 600_000
 /** Process 1 of a container takes no SIGKILL from within. */
@@ -16,7 +35,7 @@ const EXIT_CODE_KILLED = 137
 
 /** The fault, or what is wrong with the request. */
 export function parseFault(body: unknown): BrokerFault | string {
-  const { kind, forMs } = Object(body) as { kind?: unknown; forMs?: unknown }
+  const { kind, forMs, logDir } = Object(body) as Record<string, unknown>
   switch (kind) {
     case 'kill':
     case 'terminate':
@@ -24,25 +43,45 @@ export function parseFault(body: unknown): BrokerFault | string {
       return { kind }
     case 'pause':
     case 'stall':
+    case 'disk-full': {
       if (typeof forMs !== 'number' || !(forMs >= 1 && forMs <= FOR_MS_MAX)) {
         return `forMs: expected 1 to ${FOR_MS_MAX} milliseconds`
       }
-      return { kind, forMs: Math.round(forMs) }
+      const fault = { kind, forMs: Math.round(forMs) }
+      if (kind !== 'disk-full' || logDir === undefined) return fault
+      return typeof logDir === 'string' ? { ...fault, kind, logDir } : 'logDir: expected a path'
+    }
     default:
-      return 'kind: expected kill, terminate, pause, stall or expire-session'
+      return 'kind: expected kill, terminate, pause, stall, expire-session or disk-full'
   }
 }
 
 export class BrokerFaults {
-  readonly #expireSession: () => Promise<void>
+  readonly #ports: BrokerFaultPorts
 
-  constructor(expireSession: () => Promise<void>) {
-    this.#expireSession = expireSession
+  constructor(ports: BrokerFaultPorts) {
+    this.#ports = ports
   }
 
   /** Rejects when there is no session to end. */
   expireSession(): Promise<void> {
-    return this.#expireSession()
+    return this.#ports.expireSession()
+  }
+
+  /** Null, or what is wrong with the directory. */
+  fillDisk({ forMs, logDir }: DiskFullFault): string | null {
+    const { diskFull } = this.#ports
+    if (logDir !== undefined && !diskFull.logDirs.includes(logDir)) {
+      return `logDir: expected one of ${diskFull.logDirs.join(', ')}`
+    }
+    diskFull.begin(forMs, logDir ?? null)
+    return null
+  }
+
+  /** Ends what can be ended before its time; log directories that have failed stay so. */
+  end(): { readonly offlineLogDirs: string[] } {
+    this.#ports.diskFull.end()
+    return { offlineLogDirs: this.#ports.offlineLogDirs() }
   }
 
   strike(fault: LastingFault | EndingFault): void {

@@ -109,7 +109,13 @@ function routesOf(source: EndpointSource): Routes {
       },
     ],
     ['/events', { GET: (request, response) => followEvents(source.events, request, response) }],
-    ['/faults', { POST: (request, response) => injectFault(source.faults, request, response) }],
+    [
+      '/faults',
+      {
+        POST: (request, response) => injectFault(source.faults, request, response),
+        DELETE: (_request, response) => sendJson(response, 200, allowed(source.faults).end()),
+      },
+    ],
   ])
 }
 
@@ -222,21 +228,28 @@ async function injectFault(
   response: http.ServerResponse,
 ): Promise<void> {
   const body = await readJson(request)
-  if (faults === null) throw new RequestError(403, 'samsa.faults.enable is false')
+  const allowedFaults = allowed(faults)
   const fault = parseFault(body)
   if (typeof fault === 'string') throw new RequestError(400, fault)
   if (fault.kind === 'expire-session') {
     try {
-      await faults.expireSession()
+      await allowedFaults.expireSession()
     } catch (error) {
       throw new RequestError(503, (error as Error).message)
     }
-    sendJson(response, 202, fault)
-    return
+  } else if (fault.kind === 'disk-full') {
+    const problem = allowedFaults.fillDisk(fault)
+    if (problem !== null) throw new RequestError(400, problem)
+  } else {
+    // The answer leaves first.
+    response.once('close', () => allowedFaults.strike(fault))
   }
-  // The answer leaves first.
-  response.once('close', () => faults.strike(fault))
   sendJson(response, 202, fault)
+}
+
+function allowed(faults: BrokerFaults | null): BrokerFaults {
+  if (faults === null) throw new RequestError(403, 'samsa.faults.enable is false')
+  return faults
 }
 
 async function readJson(request: http.IncomingMessage): Promise<unknown> {

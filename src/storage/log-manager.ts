@@ -33,6 +33,8 @@ export interface LogManagerPorts {
 
 export interface LogManagerOptions {
   readonly logDirs: readonly string[]
+  /** Those of them that have failed before, and with what. */
+  readonly failedDirs?: ReadonlyMap<string, DiskError>
   readonly retentionCheckIntervalMs: number
   readonly flushCheckIntervalMs: number
   readonly recoveryPointCheckpointIntervalMs: number
@@ -121,13 +123,18 @@ export class LogManager {
     this.#logger.info(`Loading logs from log dirs ${this.#options.logDirs.join(',')}`)
     for (const dir of this.#dirs) {
       try {
+        const failure = this.#options.failedDirs?.get(dir.path)
+        if (failure !== undefined) throw failure
         yield* this.#loadDir(dir)
-      } catch (error) {
-        this.#onError(dir, error)
+      } catch (cause) {
+        this.#onError(dir, cause)
+        if (this.#usableDirs().length > 0) continue
+        const why = (cause as Error).message
+        throw new Error(
+          `Shutdown broker because none of the specified log dirs can be used: ${why}`,
+          { cause },
+        )
       }
-    }
-    if (this.#dirs.every(({ isOffline }) => isOffline)) {
-      throw new Error('Shutdown broker because none of the specified log dirs can be used')
     }
     const tookMs = Math.round(this.#ports.clock.monotonicMs() - startMs)
     this.#logger.info(`Loaded ${this.#logs.size} logs in ${tookMs}ms`)

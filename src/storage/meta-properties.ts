@@ -2,7 +2,7 @@
  * `meta.properties` of a log directory: which broker of which cluster it belongs to. A directory of
  * another one is refused, so that no data ends up in the wrong cluster.
  */
-import type { Disk } from '../base/ports.ts'
+import { type Disk, DiskError } from '../base/ports.ts'
 import { parseProperties } from '../base/properties.ts'
 import { writeFileAtomically } from './checkpoints.ts'
 
@@ -20,16 +20,20 @@ export class IdentityError extends Error {
   }
 }
 
+/** Told of a directory whose disk fails; the others are looked at all the same. */
+export type OnDirFailure = (directory: string, error: DiskError) => void
+
 /** The stored broker id; null when no directory has one. Throws `IdentityError`. */
 export function checkMetaProperties(
   disk: Disk,
   directories: readonly string[],
   expected: Identity,
+  onFailure: OnDirFailure,
 ): number | null {
   let stored: number | null = null
-  for (const directory of directories) {
+  inEach(directories, onFailure, (directory) => {
     const path = pathIn(directory)
-    if (!disk.exists(path)) continue
+    if (!disk.exists(path)) return
     const properties = parseProperties(disk.readFile(path).toString())
     const version = properties.get('version')
     if (version !== '0') {
@@ -54,7 +58,7 @@ export function checkMetaProperties(
       )
     }
     stored = brokerId
-  }
+  })
   return stored
 }
 
@@ -63,12 +67,28 @@ export function writeMetaProperties(
   disk: Disk,
   directories: readonly string[],
   { clusterId, brokerId }: Identity,
+  onFailure: OnDirFailure,
 ): void {
-  for (const directory of directories) {
+  inEach(directories, onFailure, (directory) => {
     disk.makeDirectory(directory)
-    if (disk.exists(pathIn(directory))) continue
+    if (disk.exists(pathIn(directory))) return
     const text = `#\nbroker.id=${brokerId}\ncluster.id=${clusterId}\nversion=0\n`
     writeFileAtomically(disk, pathIn(directory), text)
+  })
+}
+
+function inEach(
+  directories: readonly string[],
+  onFailure: OnDirFailure,
+  action: (directory: string) => void,
+): void {
+  for (const directory of directories) {
+    try {
+      action(directory)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      onFailure(directory, error)
+    }
   }
 }
 

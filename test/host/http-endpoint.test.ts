@@ -4,6 +4,9 @@ import http from 'node:http'
 import net from 'node:net'
 import { after, before, test } from 'node:test'
 import { type BrokerFault, BrokerFaults, parseFault } from '../../src/host/broker-faults.ts'
+import { systemClock } from '../../src/host/clock.ts'
+import { systemDisk } from '../../src/host/disk.ts'
+import { DiskFull } from '../../src/host/disk-full.ts'
 import { type HttpEndpoint, startHttpEndpoint } from '../../src/host/http-endpoint.ts'
 import { LogEvents } from '../../src/host/log-events.ts'
 import { logLevelsPort } from '../../src/host/log-levels.ts'
@@ -14,6 +17,7 @@ let reasons: string[] = []
 let scrapes = 0
 let expiries = 0
 const struck: BrokerFault[] = []
+const diskFull = new DiskFull(systemDisk, systemClock, ['/one', '/two'])
 const events = new LogEvents()
 const loggers = new WinstonLoggers()
 let endpoint: HttpEndpoint
@@ -35,9 +39,13 @@ before(async () => {
     logLevels: logLevelsPort(loggers),
     events,
   }
-  const faults = new PaperFaults(async () => {
-    expiries += 1
-    if (expiries > 1) throw new Error('there is no ZooKeeper session')
+  const faults = new PaperFaults({
+    expireSession: async () => {
+      expiries += 1
+      if (expiries > 1) throw new Error('there is no ZooKeeper session')
+    },
+    diskFull,
+    offlineLogDirs: () => ['/two'],
   })
   const at = { host: '127.0.0.1', port: 0 }
   endpoint = await startHttpEndpoint(at, { ...source, faults })
@@ -212,10 +220,35 @@ test('beyond this machine a broker goes by its address, names without a dot, and
   }
 })
 
+test('a disk is full at once, for a while or until told otherwise', async () => {
+  const post = (value: object) => ask('POST', '/faults', { body: JSON.stringify(value) })
+  const fault = { kind: 'disk-full', forMs: 60_000 }
+  assert.deepEqual(await post(fault), { status: 202, body: `${JSON.stringify(fault)}\n` })
+  assert.ok(diskFull.isFull('/one/orders-0/0.log'))
+  assert.deepEqual(await ask('DELETE', '/faults'), {
+    status: 200,
+    body: '{"offlineLogDirs":["/two"]}\n',
+  })
+  assert.ok(!diskFull.isFull('/one'))
+  assert.equal((await post({ ...fault, logDir: '/two' })).status, 202)
+  assert.ok(!diskFull.isFull('/one/orders-0/0.log'))
+  assert.ok(diskFull.isFull('/two/orders-0/0.log'))
+  assert.ok(!diskFull.isFull('/twofold'))
+  assert.equal((await ask('DELETE', '/faults')).status, 200)
+  assert.deepEqual(await post({ ...fault, logDir: '/three' }), {
+    status: 400,
+    body: '{"error":"logDir: expected one of /one, /two"}\n',
+  })
+  assert.equal((await post({ ...fault, logDir: 3 })).status, 400)
+  assert.equal((await ask('DELETE', '/faults', { port: faultless.port })).status, 403)
+})
+
 test('a fault that lasts says for how long, and not for ever', () => {
   assert.deepEqual(parseFault({ kind: 'stall', forMs: 1.6 }), { kind: 'stall', forMs: 2 })
   for (const forMs of [undefined, 0, -1, Number.NaN, '5', 600_001, null]) {
-    assert.match(String(parseFault({ kind: 'pause', forMs })), /^forMs: expected/)
+    for (const kind of ['pause', 'disk-full']) {
+      assert.match(String(parseFault({ kind, forMs })), /^forMs: expected/)
+    }
   }
   for (const wrong of [null, undefined, 'kill', [], { kind: 'constructor' }]) {
     assert.match(String(parseFault(wrong)), /^kind: expected/)

@@ -2,25 +2,31 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { failingDisk } from '../support/failing-disk.ts'
+import { fillableDisk } from '../../src/host/fillable-disk.ts'
 import { createRealBroker } from './real-broker.ts'
-import { simulate } from './simulate.ts'
+import { type Simulation, simulate } from './simulate.ts'
 
 const TOPIC = 'orders'
 const PARTITIONS = 4
 
-test('partitions of a log directory that fails move on, the others stay', async () => {
-  let failed = ''
-  const t = await simulate({
+/** `isFull` is about the disk of broker 1. */
+function twoDirectories(isFull: (path: string) => boolean): Promise<Simulation> {
+  const fullness = { isFull, fitting: (bytes: number) => bytes >> 1 }
+  return simulate({
     seed: 3,
     brokers: 3,
     settings: { 'log.dirs': '/one,/two' },
     createBroker: (ports, settings) => {
-      const hasFailed = (path: string) => failed !== '' && path.startsWith(failed)
-      const disk = ports.hostName === 'broker-1' ? failingDisk(ports.disk, hasFailed) : ports.disk
+      const { hostName } = ports
+      const disk = hostName === 'broker-1' ? fillableDisk(ports.disk, fullness) : ports.disk
       return createRealBroker({ ...ports, disk }, settings)
     },
   })
+}
+
+test('partitions of a log directory that fails move on, the others stay', async () => {
+  let failed = '/none'
+  const t = await twoDirectories((path) => path.startsWith(failed))
   try {
     await t.createTopic(TOPIC, { replicas: 3, minInSyncReplicas: 2, partitions: PARTITIONS })
     const all = Array.from({ length: PARTITIONS }, (_, at) => at)
@@ -42,4 +48,24 @@ test('partitions of a log directory that fails move on, the others stay', async 
   } finally {
     t.close()
   }
+})
+
+test('a directory that cannot even take meta.properties is left alone, the broker works with the other', async () => {
+  const t = await twoDirectories((path) => path.startsWith('/one'))
+  try {
+    await t.createTopic(TOPIC, { replicas: 3, minInSyncReplicas: 3, partitions: PARTITIONS })
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      await t.produce(TOPIC, partition, 'a')
+      assert.deepEqual(await t.consume(TOPIC, partition), ['a'])
+    }
+  } finally {
+    t.close()
+  }
+})
+
+test('a broker without any directory that works does not start, and says why', async () => {
+  await assert.rejects(
+    twoDirectories(() => true),
+    /none of the specified log dirs can be used: \/two\S*: no space left on device/,
+  )
 })
