@@ -22,6 +22,13 @@ export interface ClusterTarget {
   readonly wakesOnlyByItself?: boolean
   /** Starts a broker that ended. Absent: something else restarts it (a container's restart policy). */
   readonly start?: (brokerId: number) => Promise<void>
+  /** All log directories of a broker, or one of them, take no more writes for so long. */
+  fillDisk(brokerId: number, forMs: number, logDir: string | null): Promise<void>
+  /**
+   * They take writes again. True when one has failed meanwhile, which only another start of the broker
+   * brings back. Rejects when the broker does not answer.
+   */
+  freeDisk(brokerId: number): Promise<boolean>
   /** Ends a broker's ZooKeeper session as an expiry does. */
   expireSession(brokerId: number): Promise<void>
   readonly zookeeper?: {

@@ -196,6 +196,8 @@ export class ChaosEngine {
       case 'terminate':
       case 'restart':
         return this.#sendOff(target)
+      case 'disk-full':
+        return this.#target.fillDisk(target, fault.forMs, fault.logDir)
       case 'expire-session':
         return this.#target.expireSession(target)
       default:
@@ -252,12 +254,24 @@ export class ChaosEngine {
       case 'restart':
         await this.#untilOut(target)
         return this.#target.start?.(target)
+      case 'disk-full':
+        if (await this.#lacksLogDir(target)) {
+          await this.#sendOff(target)
+          await this.#untilOut(target)
+        }
+        return this.#target.start?.(target)
       case 'expire-session':
         return
       default:
         running.isOver = true
         this.#edges.apply(this.#faults())
     }
+  }
+
+  /** A broker that has lost all of them is not there any more. */
+  async #lacksLogDir(brokerId: number): Promise<boolean> {
+    if (this.#target.isRunning?.(brokerId) === false) return false
+    return this.#target.freeDisk(brokerId)
   }
 
   /** One that does not end in time is killed. */

@@ -14,9 +14,11 @@ export interface FaultEndpoint {
 }
 
 export interface OwnFault {
-  readonly kind: 'kill' | 'terminate' | 'pause' | 'stall' | 'expire-session'
-  /** Of `pause` and `stall`. */
+  readonly kind: 'kill' | 'terminate' | 'pause' | 'stall' | 'expire-session' | 'disk-full'
+  /** Of `pause`, `stall` and `disk-full`. */
   readonly forMs?: number
+  /** Of `disk-full`; absent: all. */
+  readonly logDir?: string
 }
 
 const ANSWER_TIMEOUT_MS = 10_000
@@ -56,24 +58,38 @@ async function inTime<T>(clock: Clock, reading: Promise<T>): Promise<T> {
 }
 
 /** Rejects with what the broker says when it refuses. */
-export async function postFault({ host, port }: FaultEndpoint, fault: OwnFault): Promise<void> {
+export async function postFault(endpoint: FaultEndpoint, fault: OwnFault): Promise<void> {
+  await ask(endpoint, 'POST', fault)
+}
+
+/** Ends what does not end at once. Resolves with the log directories that have failed. */
+export async function endFaults(endpoint: FaultEndpoint): Promise<readonly string[]> {
+  const text = await ask(endpoint, 'DELETE', null)
+  const { offlineLogDirs } = JSON.parse(text) as { offlineLogDirs: string[] }
+  return offlineLogDirs
+}
+
+async function ask(
+  { host, port }: FaultEndpoint,
+  method: string,
+  fault: OwnFault | null,
+): Promise<string> {
   const name = host.includes(':') ? `[${host}]` : host
   const url = `http://${name}:${port}/faults`
-  let response: Response
+  const body =
+    fault === null
+      ? {}
+      : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(fault) }
   try {
-    response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(fault),
-      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-    })
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
+    const response = await fetch(url, { method, signal, ...body })
+    const text = await response.text()
+    if (response.ok) return text
+    throw new Error(errorIn(text) ?? `status ${response.status}`)
   } catch (error) {
     const { message, cause } = error as Error
     throw new Error(`${url}: ${cause instanceof Error ? cause.message : message}`)
   }
-  if (response.ok) return
-  const text = await response.text()
-  throw new Error(`${url}: ${errorIn(text) ?? `status ${response.status}`}`)
 }
 
 function errorIn(text: string): string | null {

@@ -17,6 +17,8 @@ export interface FaultRequest {
   readonly jitterMs?: number
   /** Of `slow`: which links; default all of the broker. */
   readonly links?: readonly EdgeKind[]
+  /** Of `disk-full`: one of the broker's `log.dirs`; default all. */
+  readonly logDir?: string
 }
 
 /** A request whose gaps are filled. */
@@ -27,6 +29,7 @@ export interface Fault {
   readonly latencyMs: number
   readonly jitterMs: number
   readonly links: readonly EdgeKind[]
+  readonly logDir: string | null
 }
 
 export interface FaultOption {
@@ -60,6 +63,7 @@ export const DEFAULT_FOR_MS: Readonly<Record<FaultKind, number>> = {
   terminate: 10_000,
   pause: 10_000,
   restart: 30_000,
+  'disk-full': 10_000,
   'cut-zookeeper': 15_000,
   'cut-peers': 15_000,
   'cut-clients': 10_000,
@@ -74,7 +78,13 @@ const CUT_LINKS: Partial<Readonly<Record<FaultKind, EdgeKind>>> = {
   'cut-peers': 'peer',
   'cut-clients': 'client',
 }
-const OF_PROCESS: ReadonlySet<FaultKind> = new Set(['kill', 'terminate', 'pause', 'restart'])
+const OF_PROCESS: ReadonlySet<FaultKind> = new Set([
+  'kill',
+  'terminate',
+  'pause',
+  'restart',
+  'disk-full',
+])
 
 export function isFaultKind(text: unknown): text is FaultKind {
   return typeof text === 'string' && Object.hasOwn(DEFAULT_FOR_MS, text)
@@ -119,6 +129,7 @@ export function resolveFault(request: FaultRequest, target: ClusterTarget): Faul
     ),
     jitterMs: numberBetween('jitterMs', request.jitterMs ?? DEFAULT_JITTER_MS, 0, LATENCY_MS_MAX),
     links,
+    logDir: request.logDir ?? null,
   }
   if (edgesOf(fault, target.edges).length === 0 && isOfLinks(kind)) {
     throw new FaultError('impossible', `slow: no proxy on ${links.join(', ')} of ${fault.target}`)
@@ -166,7 +177,7 @@ export function nameOf(target: FaultTarget): string {
 
 /** For people: what is done and what ends it. `restarts`: it is us who start brokers again. */
 export function describeFault(fault: Fault, restarts: boolean): string {
-  const { kind, target, forMs, latencyMs, jitterMs } = fault
+  const { kind, target, forMs, latencyMs, jitterMs, logDir } = fault
   const name = nameOf(target)
   const again = restarts ? 'started again' : 'its container starts it again'
   const span = `${forMs / 1000} s`
@@ -179,6 +190,11 @@ export function describeFault(fault: Fault, restarts: boolean): string {
       return `SIGSTOP to ${name}, SIGCONT after ${span}`
     case 'restart':
       return `SIGTERM to ${name}, ${again}${restarts ? ' at once' : ''}`
+    case 'disk-full':
+      return (
+        `${logDir ?? 'disk'} of ${name} full` +
+        (restarts ? `, the broker ${again} after ${span}` : ` for ${span}, ${again}`)
+      )
     case 'cut-zookeeper':
       return `${name} cut off from ZooKeeper for ${span}`
     case 'cut-peers':

@@ -3,7 +3,7 @@
  * that mounts this.
  *
  *     GET    /api/faults       {"available": [...], "active": [...]}
- *     POST   /api/faults       {"kind", "target", "forMs"?, "latencyMs"?, "jitterMs"?, "links"?} → 201
+ *     POST   /api/faults       {"kind", "target", "forMs"?, "latencyMs"?, "jitterMs"?, "links"?, "logDir"?} → 201
  *     DELETE /api/faults/ID    ends one; without ID all
  *     GET    /api/verifier     {"running", "verdict"}
  *     POST   /api/verifier     {"running": true|false}
@@ -90,7 +90,7 @@ async function route(
 
 /** Checks the types; the engine checks the rest. */
 function parseRequest(body: Readonly<Record<string, unknown>>): FaultRequest {
-  const { kind, target, links } = body
+  const { kind, target, links, logDir } = body
   if (typeof kind !== 'string')
     throw new FaultError('invalid', 'kind: expected the name of a fault')
   if (target !== 'zookeeper' && !Number.isSafeInteger(target)) {
@@ -100,12 +100,16 @@ function parseRequest(body: Readonly<Record<string, unknown>>): FaultRequest {
   if (links !== undefined && !isLinks) {
     throw new FaultError('invalid', 'links: expected some of zookeeper, peer, client')
   }
+  if (logDir !== undefined && typeof logDir !== 'string') {
+    throw new FaultError('invalid', "logDir: expected one of the broker's log.dirs")
+  }
   const numbers = Object.fromEntries(
     ['forMs', 'latencyMs', 'jitterMs']
       .filter((name) => body[name] !== undefined)
       .map((name) => [name, body[name]]),
   )
-  return { kind, target, ...numbers, ...(links === undefined ? {} : { links }) } as FaultRequest
+  const given = { ...(links !== undefined && { links }), ...(logDir !== undefined && { logDir }) }
+  return { kind, target, ...numbers, ...given } as FaultRequest
 }
 
 function stateOf(verifier: VerifierControl | null): object {

@@ -9,6 +9,7 @@ import type { ZkOperations } from '../zk/zk-client.ts'
 import { brokerIdsPath } from '../zk/znode-paths.ts'
 import type { BrokerSignal, ClusterTarget, ProxiedEdge } from './cluster-target.ts'
 import {
+  endFaults,
   type FaultEndpoint,
   findFaultEndpoint,
   type OwnFault,
@@ -84,6 +85,14 @@ export class HttpTarget implements ClusterTarget {
     return this.#post(brokerId, { kind: 'expire-session' })
   }
 
+  fillDisk(brokerId: number, forMs: number, logDir: string | null): Promise<void> {
+    return this.#post(brokerId, { kind: 'disk-full', forMs, ...(logDir !== null && { logDir }) })
+  }
+
+  async freeDisk(brokerId: number): Promise<boolean> {
+    return (await endFaults(await this.#find(brokerId))).length > 0
+  }
+
   /** A stopped process takes no requests: it wakes when it was told to at the beginning. */
   async #untilAwake(brokerId: number): Promise<void> {
     const untilMs = this.#pausedUntilMs.get(brokerId) ?? 0
@@ -92,15 +101,16 @@ export class HttpTarget implements ClusterTarget {
   }
 
   async #post(brokerId: number, fault: OwnFault): Promise<void> {
+    await postFault(await this.#find(brokerId), fault)
+  }
+
+  /** It may have moved; while ZooKeeper is away the one that is known must do. */
+  #find(brokerId: number): Promise<FaultEndpoint> {
     const known = this.#endpoints.get(brokerId)
-    // It may have moved; while ZooKeeper is away the one that is known must do.
-    const endpoint = await findFaultEndpoint(this.#zk, this.#clock, brokerId).catch(
-      (error: unknown) => {
-        if (known === undefined || known === null) throw error
-        return known
-      },
-    )
-    await postFault(endpoint, fault)
+    return findFaultEndpoint(this.#zk, this.#clock, brokerId).catch((error: unknown) => {
+      if (known === undefined || known === null) throw error
+      return known
+    })
   }
 
   async #follow(): Promise<void> {

@@ -10,7 +10,7 @@ import type { LocalCluster } from '../devcluster/local-cluster.ts'
 import { systemClock } from '../host/clock.ts'
 import type { ZkOperations } from '../zk/zk-client.ts'
 import type { BrokerSignal, ClusterTarget, ProxiedEdge } from './cluster-target.ts'
-import { findFaultEndpoint, postFault } from './fault-endpoint.ts'
+import { endFaults, type FaultEndpoint, findFaultEndpoint, postFault } from './fault-endpoint.ts'
 
 /** Wakes a process that is stopped when ours ends, or when the returned function is called. */
 export type WatchOver = (pid: number) => () => void
@@ -22,6 +22,7 @@ export type LocalProcesses = Pick<
   | 'isRunning'
   | 'pidOf'
   | 'signalBroker'
+  | 'expectEnd'
   | 'startBroker'
   | 'zookeeperPid'
   | 'stopZooKeeper'
@@ -38,13 +39,15 @@ export interface LocalTargetOptions {
   readonly watchOver?: WatchOver
 }
 
+const OF_ENDPOINT = ['expire-session', 'disk-full'] as const
 const NO_ENDPOINT = 'the brokers have no fault endpoint (samsa.http.listener, samsa.faults.enable)'
 
 /** `cluster` has been started. */
 export function localTarget(cluster: LocalProcesses, options: LocalTargetOptions): ClusterTarget {
   const { zk, edges = [] } = options
   const missing = new Map<FaultKind, string>()
-  if (zk === null) missing.set('expire-session', NO_ENDPOINT)
+  if (zk === null) for (const kind of OF_ENDPOINT) missing.set(kind, NO_ENDPOINT)
+  const endpoints = new Endpoints(zk)
   const signals = new Signals(cluster, options)
   return {
     brokerIds: cluster.brokerIds,
@@ -55,12 +58,50 @@ export function localTarget(cluster: LocalProcesses, options: LocalTargetOptions
     start: async (brokerId) => {
       if (!cluster.isRunning(brokerId)) cluster.startBroker(brokerId)
     },
+    fillDisk: async (brokerId, forMs, logDir) => {
+      const endpoint = await endpoints.find(brokerId)
+      cluster.expectEnd(brokerId, true)
+      try {
+        await postFault(endpoint, { kind: 'disk-full', forMs, ...(logDir !== null && { logDir }) })
+      } catch (error) {
+        cluster.expectEnd(brokerId, false)
+        throw error
+      }
+    },
+    freeDisk: async (brokerId) => {
+      // It may be cut off from ZooKeeper meanwhile, and not be registered.
+      const failed = await endFaults(endpoints.latest(brokerId))
+      cluster.expectEnd(brokerId, false)
+      return failed.length > 0
+    },
     expireSession: async (brokerId) => {
-      if (zk === null) throw new Error(NO_ENDPOINT)
-      const endpoint = await findFaultEndpoint(zk, systemClock, brokerId)
-      await postFault(endpoint, { kind: 'expire-session' })
+      await postFault(await endpoints.find(brokerId), { kind: 'expire-session' })
     },
     ...(cluster.zookeeperPid > 0 ? { zookeeper: zooKeeperOf(cluster) } : {}),
+  }
+}
+
+/** Of the processes that run now. */
+class Endpoints {
+  readonly #zk: LocalTargetOptions['zk']
+  readonly #latest = new Map<number, FaultEndpoint>()
+
+  constructor(zk: LocalTargetOptions['zk']) {
+    this.#zk = zk
+  }
+
+  async find(brokerId: number): Promise<FaultEndpoint> {
+    if (this.#zk === null) throw new Error(NO_ENDPOINT)
+    const endpoint = await findFaultEndpoint(this.#zk, systemClock, brokerId)
+    this.#latest.set(brokerId, endpoint)
+    return endpoint
+  }
+
+  /** As it was found last. */
+  latest(brokerId: number): FaultEndpoint {
+    const endpoint = this.#latest.get(brokerId)
+    if (endpoint === undefined) throw new Error(NO_ENDPOINT)
+    return endpoint
   }
 }
 

@@ -39,6 +39,7 @@ const SPANS: Readonly<Record<FaultKind, Span>> = {
   terminate: { minMs: 1_000, maxMs: 10_000 },
   pause: { minMs: 500, maxMs: 12_000 },
   restart: { minMs: 0, maxMs: 0 },
+  'disk-full': { minMs: 1_000, maxMs: 12_000 },
   'cut-zookeeper': { minMs: 2_000, maxMs: 15_000 },
   'cut-peers': { minMs: 2_000, maxMs: 15_000 },
   'cut-clients': { minMs: 1_000, maxMs: 8_000 },

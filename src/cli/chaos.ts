@@ -32,6 +32,7 @@ interface Options {
   readonly latency?: string
   readonly jitter?: string
   readonly link?: string[]
+  readonly logDir?: string
   readonly random?: true
   readonly seed?: string
   readonly brokersAtOnce: string
@@ -69,6 +70,7 @@ export function chaosCommand(io: CliIo, ports: ChaosPorts = SYSTEM_PORTS): Comma
         .option('--latency <ms>', 'of slow')
         .option('--jitter <ms>', 'of slow, up and down')
         .option('--link <kind>', 'of slow: zookeeper, peer or client; may be repeated', collect)
+        .option('--log-dir <dir>', "of disk-full: one of the broker's log.dirs; default all")
         .option('--random', 'a run of faults that a seed decides')
         .option('--seed <n>', 'of --random; default a new one')
         .option('--brokers-at-once <n>', 'how many may be harmed at the same time', '1')
@@ -131,6 +133,7 @@ function requestOf(kind: string, options: Options): FaultRequest {
     ...(latency === undefined ? {} : { latencyMs: wholeNumber(latency, '--latency') }),
     ...(jitter === undefined ? {} : { jitterMs: wholeNumber(jitter, '--jitter') }),
     ...(links === undefined ? {} : { links }),
+    ...(options.logDir === undefined ? {} : { logDir: options.logDir }),
   }
 }
 

@@ -30,6 +30,7 @@ const FAULT_KINDS = [
   'terminate',
   'pause',
   'restart',
+  'disk-full',
   'cut-zookeeper',
   'cut-peers',
   'cut-clients',

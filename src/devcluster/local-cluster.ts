@@ -52,6 +52,7 @@ export class LocalCluster {
   readonly #brokers = new Map<number, ServerChild>()
   #settingsOf: SettingsOf = () => new Map()
   #unlock: () => void = () => {}
+  readonly #doomed = new WeakSet<ServerChild>()
   #isUp = false
   #stopping = false
 
@@ -159,6 +160,14 @@ export class LocalCluster {
     await child.ended
   }
 
+  /** Whether a broker that runs is about to end by what was done to it: `onUnexpectedEnd` is not told then. */
+  expectEnd(brokerId: number, isExpected: boolean): void {
+    const child = this.#brokers.get(brokerId)
+    if (child === undefined) return
+    if (isExpected) this.#doomed.add(child)
+    else this.#doomed.delete(child)
+  }
+
   async stopZooKeeper(signal: NodeJS.Signals): Promise<void> {
     const child = this.#zookeeper
     this.#zookeeper = null
@@ -194,7 +203,7 @@ export class LocalCluster {
     const child = new ServerChild({ name, args, logFile })
     void child.ended.then((how) => {
       const ours = [...this.#brokers.values(), ...(this.#zookeeper ? [this.#zookeeper] : [])]
-      if (this.#stopping || !ours.includes(child)) return
+      if (this.#stopping || !ours.includes(child) || this.#doomed.has(child)) return
       const left = ours.filter(({ isRunning }) => isRunning).length
       this.#options.onUnexpectedEnd?.({ name, how, logFile, args, left })
     })

@@ -81,6 +81,46 @@ test('a paused broker goes on after its time, or when told to', async () => {
   assert.deepEqual(target.log, ['0 SIGSTOP 1', '1000 SIGCONT 1'])
 })
 
+test('a broker that ends by a full disk is started again after its time', async () => {
+  const { clock, target, told, start } = setUp()
+  const fault = await start({ kind: 'disk-full', target: 2, forMs: 4_000 })
+  assert.equal(fault.detail, 'disk of broker 2 full, the broker started again after 4 s')
+  target.down.add(2)
+  await clock.advanceAsync(10_000)
+  assert.deepEqual(target.log, ['0 fill disk of 2 for 4000', '4000 start 2'])
+  assert.deepEqual(told(), ['0 f1 disk-full 2 started', '4000 f1 disk-full 2 ended'])
+})
+
+test('a broker that has lost one log directory is restarted, one that has lost none goes on', async () => {
+  const { clock, target, start } = setUp()
+  const logDir = '/two'
+  const fault = await start({ kind: 'disk-full', target: 1, forMs: 4_000, logDir })
+  assert.equal(fault.detail, '/two of broker 1 full, the broker started again after 4 s')
+  target.lame.add(1)
+  await start({ kind: 'disk-full', target: 3, forMs: 5_000 })
+  await clock.advanceAsync(10_000)
+  assert.deepEqual(target.log, [
+    '0 fill /two of 1 for 4000',
+    '0 fill disk of 3 for 5000',
+    '4000 free 1',
+    '4000 SIGTERM 1',
+    '4500 start 1',
+    '5000 free 3',
+    '5000 start 3',
+  ])
+})
+
+test('a broker that ends by a full disk at the very end of its time is started all the same', async () => {
+  const { clock, target, told, start } = setUp()
+  await start({ kind: 'disk-full', target: 2, forMs: 4_000 })
+  target.failures.set('free 2', 1)
+  await clock.advanceAsync(4_500)
+  target.down.add(2)
+  await clock.advanceAsync(10_000)
+  assert.deepEqual(target.log, ['0 fill disk of 2 for 4000', '4000 free 2', '5000 start 2'])
+  assert.equal(told().at(-1), '5000 f1 disk-full 2 ended')
+})
+
 test('ZooKeeper is stopped and started', async () => {
   const { clock, target, told, start } = setUp()
   await start({ kind: 'stop-zookeeper', target: 'zookeeper', forMs: 1_000 })
@@ -153,7 +193,8 @@ test('slow may be asked for some links only', async () => {
 test('faults that contradict each other are refused, and the message says why', async () => {
   const { engine, start } = setUp()
   await start({ kind: 'pause', target: 1 })
-  for (const kind of ['kill', 'terminate', 'restart', 'pause', 'expire-session'] as const) {
+  const kinds = ['kill', 'terminate', 'restart', 'disk-full', 'pause', 'expire-session'] as const
+  for (const kind of kinds) {
     assert.equal(
       await refusal(engine.start({ kind, target: 1 })),
       `conflict: ${kind}: broker 1 is under pause already (fault f1)`,
@@ -245,7 +286,7 @@ test('a fault may be ended while it is being injected', async () => {
 test('what does not run cannot be hurt, only be started by a restart', async () => {
   const { clock, target, engine, told, start } = setUp()
   target.down.add(2)
-  for (const kind of ['kill', 'terminate', 'pause', 'expire-session'] as const) {
+  for (const kind of ['kill', 'terminate', 'pause', 'disk-full', 'expire-session'] as const) {
     assert.equal(
       await refusal(start({ kind, target: 2 })),
       `impossible: ${kind}: broker 2 does not run; restart starts it`,

@@ -69,8 +69,10 @@ test('faults are listed, started and ended over HTTP', async () => {
 
   await client.start({ kind: 'pause', target: 1 })
   await client.start({ kind: 'slow', target: 3, latencyMs: 7, jitterMs: 0, links: ['zookeeper'] })
+  await client.start({ kind: 'disk-full', target: 2, forMs: 9_000, logDir: '/one' })
   await client.endAll()
   assert.deepEqual((await client.list()).active, [])
+  assert.ok(target.log.includes('0 fill /one of 2 for 9000'))
   assert.ok(target.log.includes('0 slow broker-3-to-zookeeper 7 0'))
 })
 
@@ -104,6 +106,7 @@ test('whatever a body holds, it is answered', async () => {
     { kind: 'slow', target: 1, links: [] },
     { kind: 'slow', target: 1, links: ['moon'] },
     { kind: 'slow', target: 1, links: 'peer' },
+    { kind: 'disk-full', target: 1, logDir: 2 },
   ]
   for (const body of bodies) assert.equal((await post(body))!.status, 400, JSON.stringify(body))
   assert.deepEqual(engine.active, [])

@@ -1,57 +1,12 @@
 import assert from 'node:assert/strict'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { ChaosEngine } from '../../src/chaos/engine.ts'
 import { HttpTarget } from '../../src/chaos/http-target.ts'
-import { encodeBrokerRegistration } from '../../src/zk/broker-znodes.ts'
-import { ZkError, type ZkStat } from '../../src/zk/zk-client.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-
-/** Registrations by id, with the port of their HTTP endpoint. */
-function zkWith(ports: Map<number, number>) {
-  const stat = {} as ZkStat
-  return {
-    get: async (path: string) => {
-      const port = ports.get(Number(path.split('/').at(-1)))
-      if (port === undefined) throw new ZkError('NO_NODE', path)
-      const endpoint = { listener: 'PLAINTEXT', host: '127.0.0.1', port: 9, securityProtocol: 0 }
-      const data = encodeBrokerRegistration({
-        endpoints: [endpoint],
-        rack: null,
-        jmxPort: port,
-        timestampMs: 0,
-        features: new Map(),
-      })
-      return { data, stat }
-    },
-    children: async () => ({ children: [...ports.keys()].map(String), stat }),
-  }
-}
-
-async function faultServer(answer: { status: number; body: string }) {
-  const got: string[] = []
-  const server = http.createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      got.push(`${request.method} ${request.url} ${Buffer.concat(chunks)}`)
-      response.writeHead(answer.status).end(answer.body)
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    got,
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
-}
+import { faultServer, zkWith } from '../support/fault-server.ts'
 
 test('brokers are found in ZooKeeper and asked to hurt themselves', async () => {
-  await using endpoint = await faultServer({ status: 202, body: '{}' })
+  await using endpoint = await faultServer(() => ({ status: 202, body: '{}' }))
   const clock = new FakeClock()
   const ports = new Map([
     [2, endpoint.port],
@@ -90,7 +45,7 @@ test('brokers are found in ZooKeeper and asked to hurt themselves', async () => 
 })
 
 test('whoever runs the containers starts killed brokers, at once', async () => {
-  await using endpoint = await faultServer({ status: 202, body: '{}' })
+  await using endpoint = await faultServer(() => ({ status: 202, body: '{}' }))
   const clock = new FakeClock()
   const target = new HttpTarget(zkWith(new Map([[2, endpoint.port]])), clock)
   await target.open()
@@ -104,7 +59,7 @@ test('whoever runs the containers starts killed brokers, at once', async () => {
 })
 
 test('a pause cannot be ended before its time, and that is said at once', async () => {
-  await using endpoint = await faultServer({ status: 202, body: '{}' })
+  await using endpoint = await faultServer(() => ({ status: 202, body: '{}' }))
   const clock = new FakeClock()
   const target = new HttpTarget(zkWith(new Map([[2, endpoint.port]])), clock)
   await target.open()
@@ -118,7 +73,7 @@ test('a pause cannot be ended before its time, and that is said at once', async 
 })
 
 test('a ZooKeeper that does not answer holds up no fault on a broker that is known', async () => {
-  await using endpoint = await faultServer({ status: 202, body: '{}' })
+  await using endpoint = await faultServer(() => ({ status: 202, body: '{}' }))
   const clock = new FakeClock()
   const zk = zkWith(new Map([[2, endpoint.port]]))
   const target = new HttpTarget(zk, clock)
@@ -134,9 +89,25 @@ test('a ZooKeeper that does not answer holds up no fault on a broker that is kno
   void target.close()
 })
 
+test('a full disk has room again when the broker says so, and a lost directory is told', async () => {
+  const answers = ['{"kind":"disk-full"}', '{"offlineLogDirs":[]}', '{"offlineLogDirs":["/one"]}']
+  await using endpoint = await faultServer(() => ({ status: 200, body: answers.shift()! }))
+  const target = new HttpTarget(zkWith(new Map([[1, endpoint.port]])), new FakeClock())
+  await target.open()
+  await target.fillDisk(1, 3_000, '/one')
+  assert.equal(await target.freeDisk(1), false)
+  assert.equal(await target.freeDisk(1), true)
+  assert.deepEqual(endpoint.got, [
+    'POST /faults {"kind":"disk-full","forMs":3000,"logDir":"/one"}',
+    'DELETE /faults ',
+    'DELETE /faults ',
+  ])
+  await target.close()
+})
+
 test('what a broker says against it is the error', async () => {
   const body = '{"error":"samsa.faults.enable is false"}'
-  await using endpoint = await faultServer({ status: 403, body })
+  await using endpoint = await faultServer(() => ({ status: 403, body }))
   const ports = new Map([
     [1, endpoint.port],
     [3, -1],

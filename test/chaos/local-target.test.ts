@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type LocalProcesses, localTarget } from '../../src/chaos/local-target.ts'
 import { ZkError } from '../../src/zk/zk-client.ts'
+import { faultServer, zkWith } from '../support/fault-server.ts'
 
 /** A local cluster that writes down what is asked of it. */
 function setUp(zookeeperPid = 99) {
@@ -18,6 +19,9 @@ function setUp(zookeeperPid = 99) {
       if (signal === 'SIGSTOP' || signal === 'SIGCONT') return
       running.delete(id)
       if (signal === 'SIGTERM') await new Promise<void>((resolve) => ends.set(id, resolve))
+    },
+    expectEnd: (id, isExpected) => {
+      log.push(`${isExpected ? 'expect' : 'do not expect'} the end of ${id}`)
     },
     startBroker: (id) => {
       log.push(`start ${id}`)
@@ -85,13 +89,34 @@ test('ZooKeeper is stopped only where it is ours', async () => {
   assert.equal(localTarget(setUp(-1).cluster, { zk: null }).zookeeper, undefined)
 })
 
-test('without fault endpoints sessions do not expire, and the reason is told', async () => {
+test('without fault endpoints sessions do not expire and disks do not fill, and the reason is told', async () => {
   const { cluster } = setUp()
   const without = localTarget(cluster, { zk: null })
   assert.match(without.missing!.get('expire-session')!, /samsa.http.listener/)
+  assert.match(without.missing!.get('disk-full')!, /samsa.http.listener/)
   await assert.rejects(without.expireSession(1), /samsa.http.listener/)
   const get = (path: string) => Promise.reject(new ZkError('NO_NODE', path))
   const target = localTarget(cluster, { zk: { get } })
   assert.equal(target.missing!.size, 0)
   await assert.rejects(target.expireSession(1), /broker 1 is not registered/)
+})
+
+test('a disk is filled and freed at the same endpoint, and the end of the broker surprises nobody', async () => {
+  await using endpoint = await faultServer((method) => ({
+    status: method === 'POST' ? 202 : 200,
+    body: '{"offlineLogDirs":["/one"]}',
+  }))
+  const { log, cluster } = setUp()
+  const ports = new Map([[1, endpoint.port]])
+  const target = localTarget(cluster, { zk: zkWith(ports) })
+  await target.fillDisk(1, 4_000, null)
+  // Cut off from ZooKeeper it may not be registered any more.
+  ports.clear()
+  assert.equal(await target.freeDisk(1), true)
+  assert.deepEqual(endpoint.got, [
+    'POST /faults {"kind":"disk-full","forMs":4000}',
+    'DELETE /faults ',
+  ])
+  assert.deepEqual(log, ['expect the end of 1', 'do not expect the end of 1'])
+  await assert.rejects(target.fillDisk(2, 4_000, null), /broker 2 is not registered/)
 })

@@ -110,6 +110,8 @@ test('a fault is started with its options, and stopped', async () => {
   const slow = ['slow', '--broker', '1', '--latency', '30', '--jitter', '3', '--link', 'zookeeper']
   await chaos(slow)
   assert.ok(target.log.includes('0 slow broker-1-to-zookeeper 30 3'))
+  await chaos(['disk-full', '--broker', '3', '--for', '2s', '--log-dir', '/two'])
+  assert.ok(target.log.includes('0 fill /two of 3 for 2000'))
   assert.equal((await chaos(['stop', 'f1'])).stdout, 'Fault f1 is over.\n')
   await chaos(['stop-zookeeper'])
   await chaos(['stop', 'all'])

@@ -28,6 +28,9 @@ function targetOf(cluster: TestCluster): ClusterTarget {
     edges: [],
     signal: (id, signal) => cluster.broker(id).kill(signal),
     start: (id) => cluster.broker(id).start(),
+    missing: new Map([['disk-full', 'these brokers have no fault endpoint']]),
+    fillDisk: () => Promise.reject(new Error('not here')),
+    freeDisk: () => Promise.reject(new Error('not here')),
     expireSession: async (id) => {
       cluster.expireSession({ broker: id })
     },

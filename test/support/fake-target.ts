@@ -7,6 +7,8 @@ export class FakeTarget implements ClusterTarget {
   readonly brokerIds = [1, 2, 3]
   readonly log: string[] = []
   readonly down = new Set<number>()
+  /** Brokers that have lost a log directory and go on with another. */
+  readonly lame = new Set<number>()
   readonly edges: readonly ProxiedEdge[]
   readonly missing = new Map<FaultKind, string>()
   /** Calls that fail, by their line in the log, as often as told. */
@@ -45,6 +47,16 @@ export class FakeTarget implements ClusterTarget {
   readonly start = async (brokerId: number): Promise<void> => {
     this.#note(`start ${brokerId}`)
     this.down.delete(brokerId)
+    this.lame.delete(brokerId)
+  }
+
+  async fillDisk(brokerId: number, forMs: number, logDir: string | null): Promise<void> {
+    this.#note(`fill ${logDir ?? 'disk'} of ${brokerId} for ${forMs}`)
+  }
+
+  async freeDisk(brokerId: number): Promise<boolean> {
+    this.#note(`free ${brokerId}`)
+    return this.lame.has(brokerId)
   }
 
   async expireSession(brokerId: number): Promise<void> {

@@ -67,6 +67,7 @@ export type FaultKind =
   | 'terminate'
   | 'pause'
   | 'restart'
+  | 'disk-full'
   | 'cut-zookeeper'
   | 'cut-peers'
   | 'cut-clients'

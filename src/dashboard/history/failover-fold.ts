@@ -67,6 +67,7 @@ const LOSES_SESSION: ReadonlySet<FaultKind> = new Set([
   'terminate',
   'restart',
   'pause',
+  'disk-full',
   'cut-zookeeper',
   'expire-session',
 ])

@@ -160,6 +160,7 @@ const FAULT_WORDS: Readonly<Record<string, string>> = {
   terminate: 'SIGTERM to',
   pause: 'SIGSTOP of',
   restart: 'restart of',
+  'disk-full': 'full disk of',
   'cut-zookeeper': 'ZooKeeper cut off from',
   'cut-peers': 'peers cut off from',
   'cut-clients': 'clients cut off from',

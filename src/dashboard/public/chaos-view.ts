@@ -14,6 +14,7 @@ const WORDS: Readonly<Record<string, FaultWords>> = {
   terminate: { name: 'Terminate', note: 'SIGTERM, started again' },
   pause: { name: 'Pause', note: 'SIGSTOP, then SIGCONT' },
   restart: { name: 'Restart', note: 'SIGTERM and start' },
+  'disk-full': { name: 'Fill disk', note: 'writes fail, started again' },
   'cut-zookeeper': { name: 'Cut from ZooKeeper', note: 'nothing passes' },
   'cut-peers': { name: 'Cut from peers', note: 'nothing passes' },
   'cut-clients': { name: 'Cut from clients', note: 'nothing passes' },
