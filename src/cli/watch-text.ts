@@ -19,6 +19,7 @@ const NAME_WIDTH = 19
 const GAP_WORTH_TELLING_MS = 250
 
 const PHASE_NAMES: Readonly<Record<PhaseKind, string>> = {
+  'log-dir-failed': 'log dir failed',
   'connection-lost': 'connection lost',
   'registration-gone': 'registration gone',
   'controller-gone': '/controller gone',

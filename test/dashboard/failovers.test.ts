@@ -164,6 +164,65 @@ test('where a gap in a span ended is told, and need not be guessed from the even
   assert.equal(phase(failover, 'first-fetch').endMs, 60)
 })
 
+/** The disk of broker 1, which leads `t-0`, is full from 1000 to 5000: it ends, and is started again. */
+function diskFilled(): EventScript {
+  return threeBrokers()
+    .at(1_000)
+    .fault('f1', 'disk-full', 1)
+    .at(1_020)
+    .log(1, 'Stopping serving logs in dir /data/broker-1')
+    .at(1_040)
+    .link(1, false)
+    .at(1_050)
+    .log(2, 'Broker 1 refuses connections at 127.0.0.1:9001: removing its registration')
+    .at(1_055)
+    .remove('/brokers/ids/1')
+    .at(1_070)
+    .state('t-0', 2, 9, [2, 3], 5)
+    .at(5_000)
+    .fault('f1', 'disk-full', 1, 'ended')
+    .at(5_500)
+    .broker(1)
+    .link(1, true)
+    .at(6_000)
+    .state('t-0', 2, 9, [2, 3, 1], 5)
+}
+
+test('a full disk: the broker gives its directory up, ends, and what follows is as after a kill', () => {
+  const failover = onlyOne(diskFilled())
+  assert.equal(failover.title, 'full disk of broker 1, the controller')
+  assert.deepEqual(brief(failover), [
+    ['log-dir-failed', 0, 20],
+    ['connection-lost', 0, 40],
+    ['registration-gone', 40, 55],
+    ['partitions-elected', 70, 70],
+    ['registered-again', 55, 4_500],
+    ['isr-full', 70, 5_000],
+  ])
+  assert.equal(phase(failover, 'log-dir-failed').text, '/data/broker-1 takes no more writes')
+  assert.equal(phase(failover, 'registration-gone').how, 'proof-of-death')
+})
+
+test('one directory of two that fails without a fault of ours is a failover, though nobody is gone', () => {
+  const script = threeBrokers()
+    .at(1_000)
+    .log(1, 'Stopping serving logs in dir /data/two')
+    .at(1_040)
+    .state('t-0', 2, 9, [2, 3], 5)
+    .at(1_050)
+    .log(
+      3,
+      '[Broker id=3] Finished LeaderAndIsr request in 2ms correlationId 1 from controller 1 for 1 partitions',
+    )
+  const failover = onlyOne(script)
+  assert.equal(failover.title, 'log directory failed on broker 1, the controller')
+  assert.deepEqual(brief(failover), [
+    ['log-dir-failed', 0, 0],
+    ['partitions-elected', 40, 40],
+    ['brokers-told', 50, 50],
+  ])
+})
+
 test('folding a prefix and then the rest is folding all', () => {
   const { events } = controllerKilled()
   const whole = foldFailovers(events)

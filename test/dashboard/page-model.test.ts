@@ -11,6 +11,7 @@ import { spanAt } from '../../src/dashboard/public/lane-spans.ts'
 import { cellOf } from '../../src/dashboard/public/partition-cell.ts'
 import { Playback } from '../../src/dashboard/public/playback.ts'
 import { ancestorsOf, rowsOf } from '../../src/dashboard/public/znode-rows.ts'
+import { threeBrokers } from '../support/event-script.ts'
 import { makeHistory } from '../support/made-history.ts'
 
 function storeOf(events: readonly ClusterEvent[]): EventStore {
@@ -88,6 +89,25 @@ test('a stopped controller is seen to believe in its old epoch, a killed one in 
   assert.equal(spanAt(lanes.laneOf(2).believes, events.at(-1)!.atMs), null)
   const kill = events.find((event) => event.kind === 'fault' && event.fault === 'kill')!
   assert.equal(spanAt(lanes.laneOf(1).believes, kill.atMs + 1), null)
+})
+
+test('a controller whose disk is full believes in its epoch until it is no longer heard', () => {
+  const { lanes, events } = storeOf(
+    threeBrokers()
+      .at(500)
+      .log(
+        1,
+        '[Controller id=1] 1 successfully elected as the controller. Epoch incremented to 5 and',
+      )
+      .link(1, true)
+      .at(1_000)
+      .fault('f1', 'disk-full', 1)
+      .at(1_040)
+      .link(1, false).events,
+  )
+  const startMs = events.find(({ kind }) => kind === 'fault')!.atMs
+  assert.equal(spanAt(lanes.laneOf(1).believes, startMs + 39)?.epoch, 5)
+  assert.equal(spanAt(lanes.laneOf(1).believes, startMs + 40), null)
 })
 
 test('what a broker led when its registration went is still known', () => {

@@ -375,6 +375,9 @@ function onLog(fold: FailoverFold, event: BrokerLogEvent): void {
     case 'shutting-down':
       onShutdown(fold, event, saidMs)
       break
+    case 'log-dir-failed':
+      onLogDirFailed(fold, event, sign.directory, saidMs)
+      break
     default:
       for (const record of fold.open) onTold(record, sign, event.brokerId, saidMs)
   }
@@ -404,7 +407,21 @@ function onShutdown(fold: FailoverFold, event: BrokerLogEvent, saidMs: number): 
   beginObserved(fold, event, 'shutting-down', brokerId).isOrderly = true
 }
 
-type ToldSign = Exclude<LogSign, { kind: 'proof-of-death' | 'shutting-down' }>
+function onLogDirFailed(
+  fold: FailoverFold,
+  event: BrokerLogEvent,
+  directory: string,
+  saidMs: number,
+): void {
+  const open = openOf(fold, event.brokerId)
+  const isOld = saidMs < (open?.startMs ?? event.atMs) - FAULT_LATE_MS
+  if (isOld) return
+  const record = open ?? beginObserved(fold, event, 'log-dir-failed', event.brokerId)
+  record.logDirFailed ??= { atMs: Math.max(saidMs, record.startMs), directory }
+  mark(record, record.logDirFailed.atMs)
+}
+
+type ToldSign = Exclude<LogSign, { kind: 'proof-of-death' | 'shutting-down' | 'log-dir-failed' }>
 
 function onTold(record: FailoverRecord, sign: ToldSign, brokerId: number, atMs: number): void {
   if (brokerId === record.brokerId || !isToldOf(record, sign, brokerId, atMs)) return
@@ -420,7 +437,8 @@ function isToldOf(record: FailoverRecord, sign: ToldSign, brokerId: number, atMs
     const isNews = was?.isLed === true && sign.leaderEpoch > was.leaderEpoch
     return isNews && isSoon(record, brokerId, atMs)
   }
-  const firstMs = record.gone[0]?.atMs ?? record.controllerNew?.atMs
+  const { gone, controllerNew, logDirFailed } = record
+  const firstMs = gone[0]?.atMs ?? controllerNew?.atMs ?? logDirFailed?.atMs
   return firstMs !== undefined && atMs >= firstMs && isSoon(record, brokerId, atMs)
 }
 

@@ -27,6 +27,10 @@ export function phasesOf(record: FailoverRecord): Phase[] {
   const goneMs = record.gone[0]?.atMs ?? Number.POSITIVE_INFINITY
   const lostMs = linkDownMs !== null && linkDownMs <= goneMs ? linkDownMs : startMs
   const who = brokerId === null ? 'ZooKeeper' : `broker ${brokerId}`
+  const { logDirFailed } = record
+  add('log-dir-failed', startMs, logDirFailed?.atMs ?? null, {
+    text: `${logDirFailed?.directory} takes no more writes`,
+  })
   add('connection-lost', startMs, linkDownMs, { text: `${who} no longer heard` })
   if (brokerId === null) add('zookeeper-back', lostMs, linkUpMs, { text: 'ZooKeeper answers' })
   addGone(record, lostMs, add)

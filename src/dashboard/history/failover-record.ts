@@ -9,7 +9,12 @@ export type FailoverCause =
   | { readonly kind: 'fault'; readonly id: string; readonly fault: FaultKind }
   | { readonly kind: 'observed'; readonly what: ObservedCause }
 
-export type ObservedCause = 'broker-gone' | 'controller-gone' | 'shutting-down' | 'zookeeper-away'
+export type ObservedCause =
+  | 'broker-gone'
+  | 'controller-gone'
+  | 'shutting-down'
+  | 'log-dir-failed'
+  | 'zookeeper-away'
 
 /** As it was when it began. */
 export interface PartitionBefore {
@@ -34,6 +39,8 @@ export interface FailoverRecord {
   failure: string | null
   linkDownMs: number | null
   linkUpMs: number | null
+  /** The first log directory that the broker gave up. */
+  logDirFailed: { readonly atMs: number; readonly directory: string } | null
   proof: { readonly atMs: number; readonly byBrokerId: number } | null
   isOrderly: boolean
   /** When the registration went, somebody was heard who would have told of a proof of death. */
@@ -96,6 +103,7 @@ export function newRecord(
     failure: null,
     linkDownMs: null,
     linkUpMs: null,
+    logDirFailed: null,
     proof: null,
     isOrderly: false,
     isWitnessed: false,

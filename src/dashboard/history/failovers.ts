@@ -13,6 +13,7 @@ export type { FailoverFold } from './failover-fold.ts'
 export type { FailoverCause, ObservedCause } from './failover-record.ts'
 
 export type PhaseKind =
+  | 'log-dir-failed'
   | 'connection-lost'
   | 'registration-gone'
   | 'controller-gone'
@@ -172,6 +173,7 @@ const OBSERVED_WORDS: Readonly<Record<string, string>> = {
   'broker-gone': 'lost:',
   'controller-gone': 'controller lost:',
   'shutting-down': 'shutdown of',
+  'log-dir-failed': 'log directory failed on',
   'zookeeper-away': 'ZooKeeper away',
 }
 

@@ -15,6 +15,7 @@ export interface PhaseRow {
 }
 
 const NAMES: Readonly<Record<PhaseKind, string>> = {
+  'log-dir-failed': 'Log directory failed',
   'connection-lost': 'Connection lost',
   'registration-gone': 'Registration gone',
   'controller-gone': '/controller gone',

@@ -68,6 +68,7 @@ export class LaneSpans {
         const heard = to.kind === 'broker' ? this.laneOf(to.brokerId).heard : this.zookeeper.heard
         end(heard, event.atMs)
         if (event.isUp) heard.push({ startMs: event.atMs, endMs: null })
+        else if (to.kind === 'broker') this.#onUnheard(to.brokerId, event.atMs)
         return
       }
       case 'broker-log':
@@ -78,6 +79,12 @@ export class LaneSpans {
         return
       case 'verdict':
     }
+  }
+
+  /** With a full disk it has ended; else it may live on. */
+  #onUnheard(brokerId: number, atMs: number): void {
+    const { faults, believes } = this.laneOf(brokerId)
+    if (spanAt(faults, atMs)?.fault === 'disk-full') end(believes, atMs)
   }
 
   /** Of the last controller that there was by then. */

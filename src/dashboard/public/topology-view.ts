@@ -2,6 +2,8 @@
  * A lane for each broker: what it is now, what it leads by leader epoch, and what it was over the last
  * time. A colour is an epoch; hatched is what a broker still believes while ZooKeeper says otherwise.
  */
+
+import type { FaultKind } from '../history/events.ts'
 import type { ShownBroker } from './cluster-at.ts'
 import { byId, ElementList, find, h, setAttribute, setClass, setShown, setText } from './dom.ts'
 import { age, duration, plural } from './format.ts'
@@ -139,6 +141,9 @@ interface Badge {
   readonly isBelief: boolean
 }
 
+/** Once it is no longer heard. */
+const ENDS_PROCESS: ReadonlySet<FaultKind> = new Set(['kill', 'terminate', 'restart', 'disk-full'])
+
 interface Standing {
   /** `left`: the process is gone, and ZooKeeper does not know it yet. */
   readonly state: 'registered' | 'left' | 'gone' | 'zombie'
@@ -149,7 +154,7 @@ interface Standing {
 function standingOf(broker: ShownBroker, lane: Lane, shown: Shown): Standing {
   const { cluster, atMs } = shown
   const fault = spanAt(lane.faults, atMs)
-  const isStopped = fault !== null && ['kill', 'terminate', 'restart'].includes(fault.fault)
+  const isStopped = fault !== null && ENDS_PROCESS.has(fault.fault)
   const isHeard = spanAt(lane.heard, atMs) !== null
   const isZombie = !broker.isRegistered && !isStopped && (isHeard || fault?.fault === 'pause')
   const belief = spanAt(lane.believes, atMs)
