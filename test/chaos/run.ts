@@ -9,6 +9,7 @@ import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { SILENT_LOGGER } from '../../src/base/silent-logger.ts'
 import { ChaosEngine } from '../../src/chaos/engine.ts'
 import type { FaultRequest } from '../../src/chaos/faults.ts'
 import { localTarget } from '../../src/chaos/local-target.ts'
@@ -19,8 +20,10 @@ import { hasPassed } from '../../src/cli/verdict-table.ts'
 import { Admin } from '../../src/client/admin.ts'
 import { ClusterClient } from '../../src/client/cluster-client.ts'
 import type { UnnumberedEvent } from '../../src/dashboard/history/events.ts'
+import { openObserverClient } from '../../src/dashboard/observer/observer-client.ts'
 import { LocalCluster } from '../../src/devcluster/local-cluster.ts'
 import { systemClock } from '../../src/host/clock.ts'
+import { ZkSession } from '../../src/zk/zk-session.ts'
 import type { HistoryVerdict, Sighting } from './epoch-history.ts'
 import { EpochObserver } from './epoch-observer.ts'
 
@@ -29,6 +32,12 @@ const SESSION_MS = 6_000
 const HEAL_DEADLINE_MS = 60_000
 const STEADY_MS = 2_000
 const ACKED_MIN = 100
+const SETTINGS = [
+  `zookeeper.session.timeout.ms=${SESSION_MS}`,
+  'replica.lag.time.max.ms=5000',
+  'samsa.http.listener=127.0.0.1:0',
+  'samsa.faults.enable=true',
+]
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, rounds: { type: 'string', default: '2' } },
@@ -48,6 +57,7 @@ const FAULTS: Readonly<Record<string, (roles: Roles) => FaultRequest[]>> = {
   'stop and go on': ({ leader }) => [{ kind: 'pause', target: leader, forMs: SESSION_MS + 4_000 }],
   'zookeeper restart': () => [{ kind: 'stop-zookeeper', target: 'zookeeper', forMs: 1_000 }],
   'restart at once': ({ leader }) => [kill(leader, 100)],
+  'disk full': ({ leader }) => [{ kind: 'disk-full', target: leader, forMs: SESSION_MS + 2_000 }],
 }
 
 function kill(target: number, forMs: number): FaultRequest {
@@ -97,7 +107,7 @@ async function runRound(name: string, round: number): Promise<Round> {
     port: 17092,
     zookeeperPort: 17181,
     dataDir,
-    overrides: [`zookeeper.session.timeout.ms=${SESSION_MS}`, 'replica.lag.time.max.ms=5000'],
+    overrides: SETTINGS,
     onUnexpectedEnd: ({ name: child, how }) => console.log(`  ${child} ended with ${how}`),
   })
   const interrupt = () => void cluster.stop().then(() => process.exit(1))
@@ -122,7 +132,8 @@ async function runOn(cluster: LocalCluster, name: string, round: number): Promis
   const client = new ClusterClient(connect, systemClock, { bootstrap: cluster.bootstrap })
   const admin = new Admin(client)
   const events: UnnumberedEvent[] = []
-  const engine = new ChaosEngine(localTarget(cluster, { zk: null }), systemClock, (event) =>
+  const zk = await openZooKeeper(cluster.zookeeperAddress)
+  const engine = new ChaosEngine(localTarget(cluster, { zk }), systemClock, (event) =>
     events.push(event),
   )
   const verifier = systemVerifier(cluster.bootstrap, { partitions: PARTITIONS })
@@ -163,10 +174,19 @@ async function runOn(cluster: LocalCluster, name: string, round: number): Promis
     }
   } finally {
     await engine.close()
+    await zk.close()
     await verifier.stop()
     await observer?.close()
     await client.close()
   }
+}
+
+/** To find the brokers' fault endpoints. */
+async function openZooKeeper(zookeeper: string): Promise<ZkSession> {
+  const { connect } = await openObserverClient(systemClock, { zookeeper, prefer: 'js' })
+  const zk = new ZkSession({ connect, clock: systemClock, logger: SILENT_LOGGER })
+  await zk.start(HEAL_DEADLINE_MS)
+  return zk
 }
 
 function tellMore(
