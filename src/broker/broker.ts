@@ -88,6 +88,8 @@ export class Broker {
   readonly #config: BrokerConfig
   #logger: Logger
   #running: Running | null = null
+  /** Before all else runs. */
+  #logs: LogManager | null = null
   #phase: Phase = 'not-started'
   readonly #zkMetrics: ZkMetrics
   readonly #peers: PeerConnections
@@ -138,7 +140,7 @@ export class Broker {
 
   /** Those that have failed since the start; only another start brings them back. */
   get offlineLogDirs(): string[] {
-    const dirs = this.#running?.logs.directories() ?? []
+    const dirs = this.#logs?.directories() ?? []
     return dirs.flatMap(({ path, isOffline }) => (isOffline ? [path] : []))
   }
 
@@ -378,6 +380,7 @@ export class Broker {
       },
       (topic) => configs.logConfigOf(topic),
     )
+    this.#logs = logs
     this.#undo.push(() => logs.shutdown())
     await inSlices(clock, logs.loading())
     logs.onAllDirsOffline((cause) => {

@@ -19,6 +19,8 @@ export interface ClusterRunOptions {
 /** Two or three records each. */
 const SMALL_FETCHES = { 'replica.fetch.max.bytes': '250' }
 
+export const TWO_LOG_DIRS = { 'log.dirs': '/data,/data-2' }
+
 /** Throws what a checker found. */
 export async function runCluster(
   seed: number,

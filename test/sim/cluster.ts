@@ -1,5 +1,6 @@
 /** Brokers, their hosts and their ZooKeeper, and what can befall them. */
 
+import { fillableDisk } from '../../src/host/fillable-disk.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
 import type { SimNetwork } from './network.ts'
 import {
@@ -23,6 +24,10 @@ export interface ClusterOptions {
 interface Host {
   readonly id: number
   readonly disk: SimDisk
+  /** Directories without room for more. */
+  readonly full: Set<string>
+  /** Somebody starts it again whenever it ends by a full disk. */
+  isRestarted: boolean
   process: SimProcess | null
   broker: SimBroker | null
 }
@@ -53,6 +58,8 @@ export class SimCluster {
     this.#hosts = Array.from({ length: options.brokers }, (_, id) => ({
       id,
       disk: new SimDisk(random.fork()),
+      full: new Set(),
+      isRestarted: false,
       process: null,
       broker: null,
     }))
@@ -126,6 +133,25 @@ export class SimCluster {
     if (this.#host(id).process === process) this.kill(id)
   }
 
+  get logDirs(): string[] {
+    return (this.#options.settings['log.dirs'] ?? LOG_DIR).split(',')
+  }
+
+  /** A broker that has no other directory ends when it notices, and is started again if it is `isRestarted`. */
+  fillDisk(id: number, logDirs: readonly string[], isRestarted: boolean): void {
+    const host = this.#host(id)
+    for (const directory of logDirs) host.full.add(directory)
+    host.isRestarted = isRestarted
+  }
+
+  /** There is room again. What has ended by the lack of it, or lost a directory, is started again. */
+  freeDisk(id: number): void {
+    const host = this.#host(id)
+    host.full.clear()
+    if ((host.broker?.offlineLogDirs ?? []).length > 0) this.kill(id)
+    this.keepStarting(id)
+  }
+
   pause(id: number): void {
     this.#host(id).process?.pause()
   }
@@ -141,15 +167,20 @@ export class SimCluster {
 
   /** What stands in the segment files of a partition, one after the other. */
   logOf(id: number, topic: string, partition: number): Buffer {
-    const directory = `${LOG_DIR}/${topic}-${partition}/`
+    const directories = this.logDirs.map((each) => `${each}/${topic}-${partition}/`)
     const segments = [...this.#host(id).disk.contents()]
-      .filter(([path]) => path.startsWith(directory) && path.endsWith('.log'))
+      .filter(([path]) => directories.some((each) => path.startsWith(each)))
+      .filter(([path]) => path.endsWith('.log'))
       .sort(([a], [b]) => (a < b ? -1 : 1))
     return Buffer.concat(segments.map(([, bytes]) => bytes))
   }
 
-  #makeBroker({ id, disk }: Host, process: SimProcess): SimBroker {
+  #makeBroker(host: Host, process: SimProcess): SimBroker {
+    const { id, disk, full } = host
     const random = this.#random.fork()
+    const isFull = (path: string) =>
+      [...full].some((directory) => `${path}/`.startsWith(`${directory}/`))
+    const fitting = (bytes: number) => random.nextInt(bytes)
     const settings = new Map<string, string>([
       ['broker.id', String(id)],
       ['listeners', `PLAINTEXT://${hostOf(id)}:${BROKER_PORT}`],
@@ -161,18 +192,28 @@ export class SimCluster {
       {
         clock: process.clock,
         random,
-        disk: disk.viewOf(process),
+        disk: fillableDisk(disk.viewOf(process), { isFull, fitting }),
         transport: this.network.transportOf(process),
         loggers: this.#trace.loggersOf(hostOf(id)),
         hostName: hostOf(id),
         connectZooKeeper: (connect, sessionTimeoutMs) =>
           this.zookeeper.clientFor(process, random, sessionTimeoutMs, connect),
         onFatal: (reason, cause) => {
-          this.network.world.fail(new Error(`${hostOf(id)}: ${reason}`, { cause }))
+          if (full.size > 0) this.#endByFullDisk(host, process)
+          else this.network.world.fail(new Error(`${hostOf(id)}: ${reason}`, { cause }))
         },
       },
       settings,
     )
+  }
+
+  #endByFullDisk(host: Host, process: SimProcess): void {
+    if (host.process !== process) return
+    this.#trace.say(hostOf(host.id), 'ended by a full disk')
+    this.kill(host.id)
+    if (host.isRestarted) {
+      this.network.world.plan(RESTART_PAUSE_MS, () => this.keepStarting(host.id))
+    }
   }
 
   #host(id: number): Host {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { ControlBroker } from './control-broker.ts'
-import type { FaultOptions } from './faults.ts'
+import { FAULT_KINDS, type FaultOptions } from './faults.ts'
 import { Operator } from './operator.ts'
 import { SimProcess } from './sim-process.ts'
 import { type Simulation, simulate } from './simulate.ts'
@@ -44,7 +44,9 @@ export async function runControlPlane(
     for (let i = 0; i < FIRST_TOPICS; i++) {
       await t.finish(operator.createTopic(2), 'the creation of a topic')
     }
-    const faults = t.startFaults({ brokersAwayMax: 2, ...faultOptions })
+    // These brokers have no disk.
+    const kinds = (faultOptions.kinds ?? FAULT_KINDS).filter((kind) => kind !== 'disk-full')
+    const faults = t.startFaults({ brokersAwayMax: 2, ...faultOptions, kinds })
     const work = operator.work()
     await t.runFor(durationMs)
     faults.heal()

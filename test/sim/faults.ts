@@ -12,6 +12,7 @@ export const FAULT_KINDS = [
   'quick-restart',
   'shutdown',
   'power-loss',
+  'disk-full',
   'pause',
   'partition-brokers',
   'partition-zookeeper',
@@ -191,6 +192,9 @@ export class FaultSchedule {
         this.#hasLostPower = true
         cluster.powerOff(id)
         return () => this.#powerOnWhenDeposed(id)
+      case 'disk-full':
+        cluster.fillDisk(id, this.#someLogDirs(), this.#random.chance(0.3))
+        return () => cluster.freeDisk(id)
       case 'pause':
         cluster.pause(id)
         return () => cluster.resume(id)
@@ -206,6 +210,11 @@ export class FaultSchedule {
       default:
         return this.#block(id, this.#othersOf(id), 'both')
     }
+  }
+
+  #someLogDirs(): string[] {
+    const { logDirs } = this.#cluster
+    return this.#random.chance(0.5) ? logDirs : [this.#random.pick(logDirs)]
   }
 
   /**

@@ -76,7 +76,7 @@ const MUTATIONS: readonly Mutation[] = [
     name: 'a broker takes roles of older leader epochs',
     file: 'src/replication/leadership.ts',
     edits: [
-      ['if (update.leaderEpoch > partition.leaderEpoch)', 'if (update.leaderEpoch >= 0)'],
+      ['if (update.leaderEpoch <= partition.leaderEpoch)', 'if (update.leaderEpoch < 0)'],
       ['if (update.leaderEpoch < partition.leaderEpoch) return ErrorCode.NONE', ''],
       ['if (update.partitionEpoch < partition.partitionEpoch) return ErrorCode.NONE', ''],
     ],
@@ -94,6 +94,12 @@ const MUTATIONS: readonly Mutation[] = [
     name: 'a follower joins the ISR before it has what is committed',
     file: 'src/replication/isr.ts',
     edits: [['return followerEndOffset >= highWatermark && ', 'return ']],
+  },
+  {
+    name: 'a broker keeps the half batch that a full disk left behind',
+    file: 'src/storage/log-loader.ts',
+    edits: [['  segment.truncateAt(position, endOffset)\n', '']],
+    flags: [...DENSE, '--only', 'disk-full'],
   },
 ]
 

@@ -5,12 +5,13 @@
  *     node test/sim/run.ts --seed 4711 --trace      and all that happened, not only the end of it
  *     node test/sim/run.ts --seed 1 --runs 500      many; each that fails with what led to it
  *     node test/sim/run.ts moves --seed 1           other topics come, move and go meanwhile
+ *     node test/sim/run.ts log-dirs --seed 1        two log directories in each broker
  *     node test/sim/run.ts flush --seed 1           each write synced, any host may lose power
  *     node test/sim/run.ts control-plane --seed 1   topics come, go and move; without data
  */
 
 import { parseArgs } from 'node:util'
-import { runCluster } from './cluster-run.ts'
+import { runCluster, TWO_LOG_DIRS } from './cluster-run.ts'
 import { runControlPlane } from './control-plane.ts'
 import { FAULT_KINDS } from './faults.ts'
 import { type Simulation, SimulationError } from './simulate.ts'
@@ -54,6 +55,10 @@ async function scenario(name: string): Promise<Scenario> {
     const options = { faults, brokers: 4, hasOperator: true }
     return (seed, durationMs) => runCluster(seed, { durationMs, ...options })
   }
+  if (name === 'log-dirs') {
+    const options = { faults, settings: TWO_LOG_DIRS }
+    return (seed, durationMs) => runCluster(seed, { durationMs, ...options })
+  }
   if (name === 'flush') {
     const settings = { 'log.flush.interval.messages': '1' }
     const options = { faults: { ...faults, flushes: true }, settings }
@@ -63,7 +68,7 @@ async function scenario(name: string): Promise<Scenario> {
     const deletesEarly = name === 'deletions'
     return (seed, durationMs) => runControlPlane(seed, { durationMs, faults, deletesEarly })
   }
-  throw new Error(`no scenario ${name}: cluster, moves, flush, control-plane, deletions`)
+  throw new Error(`no scenario ${name}: cluster, moves, log-dirs, flush, control-plane, deletions`)
 }
 
 function report(seed: number, error: unknown): void {

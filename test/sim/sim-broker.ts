@@ -13,11 +13,13 @@ export interface SimBrokerPorts {
   readonly hostName: string
   /** A new client with a new session, each time. */
   readonly connectZooKeeper: (connect: string, sessionTimeoutMs: number) => ZkClient
-  /** It cannot go on; in the simulator that is always a fault of the broker. */
+  /** It cannot go on; while it has a disk with room that is a fault of the broker. */
   readonly onFatal: (reason: string, cause?: unknown) => void
 }
 
 export interface SimBroker {
+  /** Log directories that have failed. Absent: it has no disk. */
+  readonly offlineLogDirs?: readonly string[]
   start(): Promise<void>
   shutdown(): Promise<void>
 }

@@ -39,6 +39,8 @@ export class SimDisk {
   readonly #files = new Map<string, FileNode>()
   readonly #directories = new Set<string>(['/'])
   readonly #locks = new Map<string, SimProcess>()
+  /** Files that are there since somebody locked them. */
+  readonly #lockFiles = new Set<string>()
   /** How to undo changes of names since their directory was synced, oldest first. */
   #nameUndo: NameUndo[] = []
 
@@ -90,7 +92,8 @@ export class SimDisk {
         const { bytes, size } = this.#mustGet(path)
         return Buffer.from(bytes.subarray(0, size))
       },
-      exists: (path) => this.#files.has(path) || this.#directories.has(path),
+      exists: (path) =>
+        this.#files.has(path) || this.#directories.has(path) || this.#lockFiles.has(path),
       stat: (path) => {
         const { size, modifiedMs } = this.#mustGet(path)
         return { bytes: size, modifiedMs }
@@ -207,6 +210,7 @@ export class SimDisk {
   #lock(path: string, process: SimProcess): (() => void) | null {
     if (this.#locks.get(path)?.isDead === false) return null
     this.#locks.set(path, process)
+    this.#lockFiles.add(path)
     return () => {
       if (this.#locks.get(path) === process) this.#locks.delete(path)
     }
