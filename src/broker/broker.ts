@@ -347,16 +347,13 @@ export class Broker {
   async #settleIdentity(zk: ZkSession, clusterId: string): Promise<number> {
     const { disk } = this.#ports
     const dirs = logDirsOf(this.#config)
-    const onFailure = (directory: string, error: DiskError) => {
-      this.#failedDirs.set(directory, error)
-    }
     let brokerId = this.#config['broker.id']
-    const stored = checkMetaProperties(disk, dirs, { clusterId, brokerId }, onFailure)
+    const stored = checkMetaProperties(disk, dirs, { clusterId, brokerId }, this.#failedDirs)
     if (brokerId < 0) brokerId = stored ?? -1
     if (brokerId < 0) {
       brokerId = await generateBrokerId(zk, this.#config['reserved.broker.max.id'])
     }
-    writeMetaProperties(disk, dirs, { clusterId, brokerId }, onFailure)
+    writeMetaProperties(disk, dirs, { clusterId, brokerId }, this.#failedDirs)
     return brokerId
   }
 

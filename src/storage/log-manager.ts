@@ -10,6 +10,7 @@ import {
   type Loggers,
   type Random,
 } from '../base/ports.ts'
+import { Timers } from '../base/timers.ts'
 import { type TopicPartition, TopicPartitionMap } from '../base/topic-partition.ts'
 import {
   CheckpointError,
@@ -79,7 +80,7 @@ export class LogManager {
   readonly #dirs: LogDir[]
   readonly #logs = new TopicPartitionMap<Entry>()
   readonly #offline = new TopicPartitionMap<true>()
-  readonly #cancels = new Set<() => void>()
+  readonly #timers: Timers
   #onDirFailure: (partitions: TopicPartition[]) => void = () => {}
   #onAllDirsOffline: (cause: unknown) => void = () => {}
 
@@ -89,6 +90,7 @@ export class LogManager {
     configOf: (topic: string) => LogConfig,
   ) {
     this.#ports = ports
+    this.#timers = new Timers(ports.clock)
     this.#options = options
     this.#configOf = configOf
     this.#logger = ports.loggers.get('kafka.log.LogManager')
@@ -321,7 +323,7 @@ export class LogManager {
     this.#logger.info(`Log for partition ${topic}-${partition} is renamed to ${renamed}`)
     this.#inDir(dir, () => {
       disk.syncDirectory(dir.path)
-      this.#later(log.config.fileDeleteDelayMs, () =>
+      this.#timers.after(log.config.fileDeleteDelayMs, () =>
         this.#inDir(dir, () => disk.removeDirectory(renamed)),
       )
       this.#checkpointDir(dir)
@@ -340,12 +342,12 @@ export class LogManager {
   /** Starts the periodic work. */
   start(): void {
     const { initialTaskDelayMs: first, ...options } = this.#options
-    this.#every(first, options.retentionCheckIntervalMs, () => this.applyRetention())
-    this.#every(first, options.flushCheckIntervalMs, () => this.#flushDirtyLogs())
+    this.#timers.every(first, options.retentionCheckIntervalMs, () => this.applyRetention())
+    this.#timers.every(first, options.flushCheckIntervalMs, () => this.#flushDirtyLogs())
     const checkpoint = () => this.checkpoint()
-    this.#every(first, options.recoveryPointCheckpointIntervalMs, checkpoint)
+    this.#timers.every(first, options.recoveryPointCheckpointIntervalMs, checkpoint)
     const expire = options.producerIdExpirationCheckIntervalMs
-    this.#every(expire, expire, () => this.#expireProducers())
+    this.#timers.every(expire, expire, () => this.#expireProducers())
   }
 
   applyRetention(): void {
@@ -355,7 +357,7 @@ export class LogManager {
         const removals = log.deleteOldSegments(nowMs)
         if (removals.length === 0) return
         this.#logger.info(`Deleted ${removals.length} segments of ${log.directory}`)
-        this.#later(log.config.fileDeleteDelayMs, () =>
+        this.#timers.after(log.config.fileDeleteDelayMs, () =>
           this.#inDir(dir, () => {
             for (const remove of removals) remove()
           }),
@@ -414,8 +416,7 @@ export class LogManager {
 
   /** Everything flushed and closed; the next start needs no recovery. */
   async shutdown(): Promise<void> {
-    for (const cancel of this.#cancels) cancel()
-    this.#cancels.clear()
+    this.#timers.cancelAll()
     for (const dir of this.#usableDirs()) {
       this.#inDir(dir, () => {
         for (const entry of this.#logs.values()) if (entry.dir === dir) entry.log.close()
@@ -473,25 +474,9 @@ export class LogManager {
     dir.unlock?.()
     dir.unlock = null
     // Not from within the operation that failed: its caller is told first.
-    this.#later(0, () => {
+    this.#timers.after(0, () => {
       this.#onDirFailure(partitions)
       if (this.#usableDirs().length === 0) this.#onAllDirsOffline(cause)
-    })
-  }
-
-  #later(delayMs: number, action: () => void): void {
-    const cancel = this.#ports.clock.after(delayMs, () => {
-      this.#cancels.delete(cancel)
-      action()
-    })
-    this.#cancels.add(cancel)
-  }
-
-  #every(firstMs: number, intervalMs: number, action: () => void): void {
-    if (intervalMs >= Number.MAX_SAFE_INTEGER) return
-    this.#later(firstMs, () => {
-      action()
-      this.#every(intervalMs, intervalMs, action)
     })
   }
 }

@@ -20,18 +20,18 @@ export class IdentityError extends Error {
   }
 }
 
-/** Told of a directory whose disk fails; the others are looked at all the same. */
-export type OnDirFailure = (directory: string, error: DiskError) => void
+/** Gets the directories whose disk fails; the others are looked at all the same. */
+export type FailedDirs = Map<string, DiskError>
 
 /** The stored broker id; null when no directory has one. Throws `IdentityError`. */
 export function checkMetaProperties(
   disk: Disk,
   directories: readonly string[],
   expected: Identity,
-  onFailure: OnDirFailure,
+  failed: FailedDirs,
 ): number | null {
   let stored: number | null = null
-  inEach(directories, onFailure, (directory) => {
+  inEach(directories, failed, (directory) => {
     const path = pathIn(directory)
     if (!disk.exists(path)) return
     const properties = parseProperties(disk.readFile(path).toString())
@@ -67,9 +67,9 @@ export function writeMetaProperties(
   disk: Disk,
   directories: readonly string[],
   { clusterId, brokerId }: Identity,
-  onFailure: OnDirFailure,
+  failed: FailedDirs,
 ): void {
-  inEach(directories, onFailure, (directory) => {
+  inEach(directories, failed, (directory) => {
     disk.makeDirectory(directory)
     if (disk.exists(pathIn(directory))) return
     const text = `#\nbroker.id=${brokerId}\ncluster.id=${clusterId}\nversion=0\n`
@@ -79,7 +79,7 @@ export function writeMetaProperties(
 
 function inEach(
   directories: readonly string[],
-  onFailure: OnDirFailure,
+  failed: FailedDirs,
   action: (directory: string) => void,
 ): void {
   for (const directory of directories) {
@@ -87,7 +87,7 @@ function inEach(
       action(directory)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
-      onFailure(directory, error)
+      failed.set(directory, error)
     }
   }
 }
