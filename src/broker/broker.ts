@@ -199,6 +199,7 @@ export class Broker {
           brokerId: running.brokerId,
           maxRetries: this.#config['controlled.shutdown.max.retries'],
           retryBackoffMs: this.#config['controlled.shutdown.retry.backoff.ms'],
+          isZooKeeperThere: () => zk.state === 'connected',
         },
       )
       if (isHandedOver) await this.#letProducersLeave(running)

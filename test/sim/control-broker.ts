@@ -162,7 +162,8 @@ export class ControlBroker implements SimBroker {
     this.#isStopped = true
     const { clock } = this.#ports
     const epoch = () => this.#registration.brokerEpoch
-    const options = { brokerId: this.#id, maxRetries: 2, retryBackoffMs: 500 }
+    const isZooKeeperThere = () => this.#zk.state === 'connected'
+    const options = { brokerId: this.#id, maxRetries: 2, retryBackoffMs: 500, isZooKeeperThere }
     await requestControlledShutdown(this.#channel, clock, this.#logger, epoch, options)
     this.#watcher.stop()
     await this.#sockets.close()
