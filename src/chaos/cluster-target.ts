@@ -35,7 +35,7 @@ export interface ClusterTarget {
     stop(): Promise<void>
     start(): Promise<void>
   }
-  /** Directed edges that run through a proxy; an edge that does not is not in the list. */
+  /** Directed edges that run through a proxy; an edge that does not is not in the list. May grow. */
   readonly edges: readonly ProxiedEdge[]
 }
 

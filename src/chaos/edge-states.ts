@@ -3,21 +3,21 @@
  * slowest wants it, else untouched. Two faults may share an edge (both ends are cut off); it heals when
  * the last of them ends.
  */
-import type { ProxiedEdge } from './cluster-target.ts'
+import type { ClusterTarget } from './cluster-target.ts'
 import { edgesOf, type Fault } from './faults.ts'
 
 export class EdgeStates {
-  readonly #edges: readonly ProxiedEdge[]
+  readonly #target: Pick<ClusterTarget, 'edges'>
   /** By name of the proxy; absent: untouched. */
   readonly #states = new Map<string, string>()
 
-  constructor(edges: readonly ProxiedEdge[]) {
-    this.#edges = edges
+  constructor(target: Pick<ClusterTarget, 'edges'>) {
+    this.#target = target
   }
 
   /** Brings every edge to where the faults want it; touches no edge that is there. */
   apply(faults: readonly Fault[]): void {
-    for (const edge of this.#edges) {
+    for (const edge of this.#target.edges) {
       const on = faults.filter((fault) => edgesOf(fault, [edge]).length > 0)
       const slow = slowest(on)
       const state = on.some(({ kind }) => kind !== 'slow')

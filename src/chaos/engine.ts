@@ -71,7 +71,7 @@ export class ChaosEngine {
     this.#clock = clock
     this.#wall = new WallTime(clock)
     this.#onEvent = onEvent
-    this.#edges = new EdgeStates(target.edges)
+    this.#edges = new EdgeStates(target)
   }
 
   /** What can be done, and why something cannot. */

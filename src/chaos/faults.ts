@@ -231,6 +231,13 @@ function targetsOf(kind: FaultKind, target: ClusterTarget): FaultTarget[] {
   )
 }
 
+/** What brings them about. */
+const PROXIES: Readonly<Record<EdgeKind, string>> = {
+  zookeeper: 'samsa up; in containers docker/proxies.env',
+  peer: 'samsa up --proxies; in containers docker/proxies.env',
+  client: 'samsa up --proxies',
+}
+
 function reasonAgainst(kind: FaultKind, target: ClusterTarget): string {
   const told = target.missing?.get(kind)
   if (told !== undefined) return told
@@ -239,7 +246,7 @@ function reasonAgainst(kind: FaultKind, target: ClusterTarget): string {
   if (!isOfLinks(kind)) return 'not possible on this cluster'
   const link = CUT_LINKS[kind]
   const what = link === undefined ? 'no link' : `no ${link} link`
-  return `${what} of this cluster runs through a proxy (samsa up --proxies)`
+  return `${what} of this cluster runs through a proxy (${PROXIES[link ?? 'peer']})`
 }
 
 function numberBetween(name: string, value: unknown, min: number, max: number): number {

@@ -15,13 +15,15 @@ import {
   type OwnFault,
   postFault,
 } from './fault-endpoint.ts'
+import type { RemoteEdges } from './proxy/remote-edges.ts'
 import { StopSignal } from './stop-signal.ts'
 
 const REFRESH_MS = 2_000
+/** For proxies that are gone when we go. */
+const HEAL_MS = 2_000
 const DEFAULT_PAUSE_MS = 10_000
 
 export class HttpTarget implements ClusterTarget {
-  readonly edges: readonly ProxiedEdge[]
   readonly wakesOnlyByItself = true
   readonly missing: ReadonlyMap<FaultKind, string> = new Map()
   readonly #zk: Pick<ZkOperations, 'get' | 'children'>
@@ -31,16 +33,19 @@ export class HttpTarget implements ClusterTarget {
   readonly #endpoints = new Map<number, FaultEndpoint | null>()
   /** Monotonic: when the pause of a broker ends. */
   readonly #pausedUntilMs = new Map<number, number>()
+  readonly #findEdges: (() => Promise<RemoteEdges>) | null
+  #found: RemoteEdges | null = null
   #running: Promise<void> = Promise.resolve()
 
+  /** `findEdges` is asked until it knows: the proxies may not be there yet. */
   constructor(
     zk: Pick<ZkOperations, 'get' | 'children'>,
     clock: Clock,
-    edges: readonly ProxiedEdge[] = [],
+    findEdges: (() => Promise<RemoteEdges>) | null = null,
   ) {
     this.#zk = zk
     this.#clock = clock
-    this.edges = edges
+    this.#findEdges = findEdges
     this.#stop = new StopSignal(clock)
   }
 
@@ -53,9 +58,20 @@ export class HttpTarget implements ClusterTarget {
     this.#running = this.#follow()
   }
 
+  /** Heals the links: their proxies live on. */
   async close(): Promise<void> {
     this.#stop.stop()
     await this.#running
+    if (this.#found === null) return
+    for (const edge of this.edges) edge.heal()
+    const late = Promise.withResolvers<void>()
+    const cancel = this.#clock.after(HEAL_MS, late.resolve)
+    await Promise.race([this.#found.settled(), late.promise])
+    cancel()
+  }
+
+  get edges(): readonly ProxiedEdge[] {
+    return this.#found?.edges ?? []
   }
 
   /** With an endpoint, in ascending order. */
@@ -122,6 +138,11 @@ export class HttpTarget implements ClusterTarget {
   }
 
   async #refresh(): Promise<void> {
+    if (this.#findEdges !== null && this.#found === null) {
+      this.#found = await this.#findEdges().catch(() => null)
+      // One who had no time to say good-bye may have left them cut.
+      for (const edge of this.edges) edge.heal()
+    }
     try {
       const { children } = await this.#zk.children(brokerIdsPath)
       for (const id of children.map(Number).filter(Number.isSafeInteger)) {

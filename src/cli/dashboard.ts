@@ -22,6 +22,11 @@ export function dashboardCommand(io: CliIo): Runnable {
         help: 'how browsers call it, when with a dot; else SAMSA_DASHBOARD_NAME',
       },
       {
+        name: 'proxies',
+        value: 'url',
+        help: 'API of the samsa proxy that the links run through; else SAMSA_DASHBOARD_PROXIES',
+      },
+      {
         name: 'token',
         value: 'text',
         help: 'needed for faults; else SAMSA_DASHBOARD_TOKEN, or made up when not on loopback',
@@ -39,13 +44,17 @@ async function run(io: CliIo, flags: FlagValues): Promise<void> {
   }
   // Empty is what Compose passes on when nobody has set it.
   const token = flags.last('token') || io.env.SAMSA_DASHBOARD_TOKEN || undefined
+  const proxies = flags.last('proxies') || io.env.SAMSA_DASHBOARD_PROXIES || undefined
   const names = [...flags.all('name'), io.env.SAMSA_DASHBOARD_NAME ?? ''].filter(
     (name) => name !== '',
   )
   const stopped = untilStopped()
   let cluster: LiveCluster | null = null
   try {
-    cluster = zookeeper === undefined ? null : await openLiveCluster({ zookeeper })
+    cluster =
+      zookeeper === undefined
+        ? null
+        : await openLiveCluster({ zookeeper, ...(proxies === undefined ? {} : { proxies }) })
     const dashboard = await startDashboard({
       host: flags.last('host')!,
       port: wholeNumber(flags.last('port')!, '--port'),

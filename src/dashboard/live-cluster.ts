@@ -7,6 +7,7 @@ import type { ClusterTarget } from '../chaos/cluster-target.ts'
 import { ChaosEngine } from '../chaos/engine.ts'
 import { chaosHandler } from '../chaos/http-api.ts'
 import { HttpTarget } from '../chaos/http-target.ts'
+import { remoteEdges } from '../chaos/proxy/remote-edges.ts'
 import { systemVerifier } from '../chaos/system-verifier.ts'
 import { VerifierSwitch } from '../chaos/verifier-switch.ts'
 import { systemClock } from '../host/clock.ts'
@@ -23,6 +24,11 @@ export interface LiveOptions {
   readonly prefer?: 'native' | 'js'
   /** What faults act on; absent: the brokers' own fault endpoints, as ZooKeeper tells them. */
   readonly target?: ClusterTarget
+  /**
+   * Without a target: `http://host:8474`, the API of a `samsa proxy` whose proxies the links of the
+   * cluster run through, named `broker-1-to-zookeeper`, `broker-1-to-broker-2` and so on.
+   */
+  readonly proxies?: string
 }
 
 export interface LiveCluster {
@@ -41,12 +47,12 @@ const FOREVER_MS = 0x7fff_ffff
 
 /** Rejects when the connect string is malformed. */
 export async function openLiveCluster(options: LiveOptions): Promise<LiveCluster> {
-  const { zookeeper, prefer } = options
+  const { zookeeper, prefer, proxies = null } = options
   const clientOptions = { zookeeper, ...(prefer === undefined ? {} : { prefer }) }
   const client = await openObserverClient(systemClock, clientOptions)
   const observer = new Observer({ clock: systemClock, client })
   const finder = new ClusterFinder(observer)
-  const own = options.target === undefined ? ownTarget(client) : null
+  const own = options.target === undefined ? ownTarget(client, proxies) : null
   const target = options.target ?? own!.target
   const engine = new ChaosEngine(target, systemClock, (event) => observer.add(event))
   const verifier = new VerifierSwitch(() => {
@@ -78,10 +84,12 @@ export async function openLiveCluster(options: LiveOptions): Promise<LiveCluster
   }
 }
 
-function ownTarget(client: ObserverClient) {
+function ownTarget(client: ObserverClient, proxies: string | null) {
   const { connect } = client
   const zk = new ZkSession({ connect, clock: systemClock, logger: SILENT_LOGGER })
-  const target = new HttpTarget(zk, systemClock)
+  const ports = { clock: systemClock, log: SILENT_LOGGER }
+  const findEdges = proxies === null ? null : () => remoteEdges(ports, proxies)
+  const target = new HttpTarget(zk, systemClock, findEdges)
   const started = zk.start(FOREVER_MS).then(() => target.open())
   started.catch(() => {})
   return {

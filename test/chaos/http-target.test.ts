@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ProxiedEdge } from '../../src/chaos/cluster-target.ts'
 import { ChaosEngine } from '../../src/chaos/engine.ts'
 import { HttpTarget } from '../../src/chaos/http-target.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -103,6 +104,41 @@ test('a full disk has room again when the broker says so, and a lost directory i
     'DELETE /faults ',
   ])
   await target.close()
+})
+
+test('links whose proxies come late can be cut then; what was left of earlier cuts is healed', async () => {
+  await using endpoint = await faultServer(() => ({ status: 202, body: '{}' }))
+  const clock = new FakeClock()
+  const done: string[] = []
+  const edge: ProxiedEdge = {
+    ...{ kind: 'zookeeper', from: 2, to: null, proxy: 'broker-2-to-zookeeper' },
+    cut: () => done.push('cut'),
+    slow: () => done.push('slow'),
+    heal: () => done.push('heal'),
+  }
+  const settled = async () => {
+    done.push('settled')
+  }
+  let areThere = false
+  const target = new HttpTarget(zkWith(new Map([[2, endpoint.port]])), clock, async () => {
+    if (!areThere) throw new Error('not yet')
+    return { edges: [edge], settled }
+  })
+  await target.open()
+  const engine = new ChaosEngine(target, clock)
+  const cut = { kind: 'cut-zookeeper', target: 2, forMs: 5_000 } as const
+  await assert.rejects(engine.start(cut), /in containers docker\/proxies\.env/)
+  areThere = true
+  await clock.advanceAsync(2_100)
+  await engine.start(cut)
+  assert.deepEqual(done, ['heal', 'cut'])
+  await clock.advanceAsync(5_000)
+  assert.deepEqual(done, ['heal', 'cut', 'heal'])
+  await engine.start(cut)
+  engine.abandon()
+  await target.close()
+  assert.deepEqual(done.slice(3), ['cut', 'heal', 'settled'])
+  assert.equal(clock.pendingTimers, 0)
 })
 
 test('what a broker says against it is the error', async () => {

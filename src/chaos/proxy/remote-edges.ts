@@ -17,21 +17,36 @@ const TRIES = 40
 const RETRY_PAUSE_MS = 500
 const REQUEST_TIMEOUT_MS = 2_000
 
+export interface RemoteEdges {
+  readonly edges: readonly ProxiedEdge[]
+  /** Resolves when what they were told so far has been done, or given up. */
+  settled(): Promise<void>
+}
+
 /** `api`: `http://host:8474`. Rejects when it cannot be asked which proxies there are. */
-export async function remoteEdges(ports: RemoteEdgePorts, api: string): Promise<ProxiedEdge[]> {
+export async function remoteEdges(ports: RemoteEdgePorts, api: string): Promise<RemoteEdges> {
   const response = await fetch(`${api}/proxies`, { signal: within() })
   if (!response.ok) throw new Error(`${api}/proxies answers with status ${response.status}`)
   const names = Object.keys((await response.json()) as object).sort()
   const byPlace = new Map<string, ProxiedEdge[]>()
+  const queues: SerialQueue[] = []
   for (const name of names) {
     const place = placeOf(name)
     if (place === null) continue
     const key = `${place.kind} ${place.from} ${place.to}`
     const edges = byPlace.get(key) ?? []
-    edges.push(remoteEdge(ports, place, `${api}/proxies/${encodeURIComponent(name)}`))
+    const queue = new SerialQueue()
+    queues.push(queue)
+    const proxy = `${api}/proxies/${encodeURIComponent(name)}`
+    edges.push(remoteEdge({ ...ports, queue }, place, proxy))
     byPlace.set(key, edges)
   }
-  return [...byPlace.values()].map(oneEdge)
+  return {
+    edges: [...byPlace.values()].map(oneEdge),
+    settled: async () => {
+      await Promise.all(queues.map((queue) => queue.run(() => {})))
+    },
+  }
 }
 
 /** Null for a proxy that is none of ours. An ensemble's second server is `broker-1-to-zookeeper-2`. */
@@ -44,8 +59,11 @@ export function placeOf(name: string): EdgePlace | null {
   return { kind, from: from!, to: to! }
 }
 
-function remoteEdge(ports: RemoteEdgePorts, place: EdgePlace, proxy: string): ProxiedEdge {
-  const queue = new SerialQueue()
+function remoteEdge(
+  { queue, ...ports }: RemoteEdgePorts & { readonly queue: SerialQueue },
+  place: EdgePlace,
+  proxy: string,
+): ProxiedEdge {
   const toxics = `${proxy}/toxics`
   const send = (what: string, command: () => Promise<boolean>): void => {
     void queue.run(() => insist(ports, `${what} at ${proxy}`, command))
