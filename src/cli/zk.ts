@@ -119,7 +119,7 @@ async function openClient(io: CliIo, connect: string, client: string): Promise<(
   if (native.kind === 'available') {
     return () => native.connect(systemClock, connect, SESSION_TIMEOUT_MS)
   }
-  io.stderr(`${native.reason}; going on with node-zookeeper-client\n`)
+  if (native.isInstalled) io.stderr(`${native.reason}; going on with node-zookeeper-client\n`)
   return makeJs
 }
 

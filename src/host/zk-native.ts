@@ -29,7 +29,12 @@ export type NativeZooKeeper =
       readonly kind: 'available'
       readonly connect: (clock: Clock, connect: string, sessionTimeoutMs: number) => ZkNativeClient
     }
-  | { readonly kind: 'unavailable'; readonly reason: string }
+  | {
+      readonly kind: 'unavailable'
+      /** False: nobody wanted it here. */
+      readonly isInstalled: boolean
+      readonly reason: string
+    }
 
 /** Never rejects. */
 export async function loadNativeZooKeeper(): Promise<NativeZooKeeper> {
@@ -41,8 +46,16 @@ export async function loadNativeZooKeeper(): Promise<NativeZooKeeper> {
       new ZkNativeClient(loaded.default, clock, text, sessionTimeoutMs)
     return { kind: 'available', connect }
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') {
+      const reason = 'the package zookeeper is not installed'
+      return { kind: 'unavailable', isInstalled: false, reason }
+    }
     const [line = ''] = (error as Error).message.split('\n')
-    return { kind: 'unavailable', reason: `the package zookeeper does not load: ${line}` }
+    return {
+      kind: 'unavailable',
+      isInstalled: true,
+      reason: `the package zookeeper does not load: ${line}`,
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { loadConfig } from '../../src/broker/config.ts'
+import { placeOf } from '../../src/chaos/proxy/remote-edges.ts'
 import { COMMANDS } from '../../src/cli/commands.ts'
 import { ALLOCATOR_SETTINGS } from '../../src/devcluster/child.ts'
 
@@ -11,6 +12,7 @@ const ROOT = path.join(import.meta.dirname, '../..')
 const read = (file: string) => fs.readFileSync(path.join(ROOT, file), 'utf8')
 const DOCKERFILE = read('docker/Dockerfile')
 const COMPOSE = read('compose.yaml')
+const WITH_PROXIES = read('docker/compose.proxies.yaml')
 
 /** As Compose fills them in when nothing else is said. */
 function withDefaults(text: string): string {
@@ -54,6 +56,46 @@ test('the settings of the compose file are settings, and go together', () => {
   }
 })
 
+test('one service builds the image: two at once would fail where nothing is built yet', () => {
+  assert.equal([...COMPOSE.matchAll(/^ +build:/gm)].length, 1)
+  assert.doesNotMatch(WITH_PROXIES, /build:/)
+  for (const text of [COMPOSE, WITH_PROXIES]) {
+    const images = [...text.matchAll(/^ +image: \$\{SAMSA_IMAGE.*\n(?: +#.*\n)*(.*)$/gm)]
+    assert.deepEqual(
+      images.map(([, next]) => next!.trim()),
+      ['pull_policy: never'],
+    )
+  }
+})
+
+test('a change of the source installs nothing again; nothing is for one architecture only', () => {
+  for (const stage of DOCKERFILE.split(/^FROM /m)) {
+    const [install, source] = [stage.lastIndexOf('npm ci'), stage.indexOf('COPY src')]
+    assert.ok(source === -1 || install < source)
+  }
+  assert.doesNotMatch(DOCKERFILE, /amd64|x86_64|x64|--platform/)
+})
+
+test('the brokers connect to the proxies that there are, each to its own', () => {
+  const proxies = JSON.parse(read('docker/proxies.json')) as Record<string, string>[]
+  const edges = new Map<string, string>()
+  for (const id of [1, 2, 3]) {
+    const own = new RegExp(`^ {2}kafka-${id}:.*?\\n\\n`, 'ms').exec(WITH_PROXIES)![0]
+    edges.set(`broker-${id}-to-zookeeper`, /CONNECT: proxies(:\d+)$/m.exec(own)![1]!)
+    for (const [, to, port] of own.matchAll(/(\d)=proxies(:\d+)/g)) {
+      edges.set(`broker-${id}-to-broker-${to}`, port!)
+    }
+  }
+  assert.deepEqual(new Map(proxies.map(({ name, listen }) => [name!, listen!])), edges)
+  for (const { name, upstream } of proxies) {
+    const { to } = placeOf(name!)!
+    assert.equal(upstream, to === null ? 'zookeeper:2181' : `kafka-${to}:29092`)
+  }
+  assert.equal(new Set(edges.values()).size, 9)
+  const files = /^COMPOSE_FILE=(.*)$/m.exec(read('docker/proxies.env'))![1]!.split(':')
+  assert.deepEqual(files, ['compose.yaml', 'docker/compose.proxies.yaml'])
+})
+
 test('every variable that the ensemble sets is one that the compose file uses', () => {
   const names = [...read('docker/ensemble.env').matchAll(/^(\w+)=/gm)].map(([, name]) => name!)
   for (const name of names.filter((each) => !each.startsWith('COMPOSE_'))) {
@@ -63,7 +105,7 @@ test('every variable that the ensemble sets is one that the compose file uses', 
 
 test('every setting of the compose file that people may change is explained', () => {
   const docs = read('docs/containers.md')
-  for (const [, name] of COMPOSE.matchAll(/\$\{(\w+):-/g)) {
+  for (const [, name] of (COMPOSE + WITH_PROXIES).matchAll(/\$\{(\w+):-/g)) {
     assert.ok(docs.includes(`\`${name}\``), `docs/containers.md does not tell of ${name}`)
   }
 })

@@ -50,7 +50,7 @@ async function freePorts(count: number): Promise<number[]> {
 /** One project on free ports; what clients on this machine connect to. */
 async function makeProject(suffix: string, envFile?: string) {
   assert.ok('command' in compose)
-  const [one, two, three, dashboard] = await freePorts(4)
+  const [one, two, three, dashboard, proxies] = await freePorts(5)
   const project = new ComposeProject({
     compose: compose.command,
     name: `samsa-e2e-${suffix}-${process.pid}`,
@@ -61,6 +61,8 @@ async function makeProject(suffix: string, envFile?: string) {
       KAFKA_2_PORT: String(two),
       KAFKA_3_PORT: String(three),
       DASHBOARD_PORT: String(dashboard),
+      PROXY_API_PORT: String(proxies),
+      SAMSA_DASHBOARD_TOKEN: 'e2e',
     },
   })
   const outside = [one, two, three].map((port) => `localhost:${port}`).join(',')
@@ -95,6 +97,14 @@ class Cluster {
 
   async controller(service?: string): Promise<number> {
     return Number((await this.znode('/controller', service)).brokerid)
+  }
+
+  /** Registered ones. */
+  async brokerIds(): Promise<number[]> {
+    const output = await this.project.exec('zookeeper', ['zkCli.sh', 'ls', '/brokers/ids'])
+    const list = /^\[([\d, ]*)\]$/m.exec(output)
+    assert.ok(list, output)
+    return list[1]!.split(',').map(Number).sort()
   }
 
   async leaderOf(topic: string, partition: number): Promise<number> {
@@ -202,6 +212,15 @@ describe('docker compose up', { skip, timeout: 1_200_000 }, () => {
     t.diagnostic(`the image has ${Math.round(Number(size) / 1024 / 1024)} MiB`)
   })
 
+  test('up once more leaves all as it is', async () => {
+    const services = ['zookeeper', ...BROKERS, 'dashboard']
+    const lives = () =>
+      Promise.all(services.map((each) => cluster.project.inspect(each, '{{.Id}} {{.State.Pid}}')))
+    const before = await lives()
+    await cluster.project.compose(['up', '-d', '--no-build'])
+    assert.deepEqual(await lives(), before)
+  })
+
   test('brokers are no root and have Kafka its tools', async () => {
     assert.equal((await cluster.project.exec('kafka-1', ['id', '-un'])).trim(), 'node')
     const tini = await cluster.project.exec('kafka-1', ['cat', '/proc/1/comm'])
@@ -286,6 +305,26 @@ describe('docker compose up', { skip, timeout: 1_200_000 }, () => {
     await cluster.untilIsrIsFull()
   })
 
+  test('restarting a broker loses nothing', async () => {
+    await cluster.writeThrough('restarted', async () => {
+      await cluster.project.compose(['restart', 'kafka-2'])
+    })
+    await cluster.project.untilHealthy(BROKERS, HEALTHY_MS)
+    await cluster.untilIsrIsFull()
+  })
+
+  test('brokers stop within their grace period while ZooKeeper is away', async () => {
+    await cluster.project.compose(['kill', 'zookeeper'])
+    await cluster.project.compose(['stop', ...BROKERS], { timeoutMs: 120_000 })
+    for (const broker of BROKERS) {
+      assert.equal(await cluster.project.inspect(broker, '{{.State.ExitCode}}'), '0', broker)
+    }
+    await cluster.project.compose(['start', 'zookeeper'])
+    await cluster.project.compose(['start', ...BROKERS], { timeoutMs: 120_000 })
+    await cluster.project.untilHealthy(BROKERS, HEALTHY_MS)
+    await cluster.untilIsrIsFull()
+  })
+
   test('a broker that is killed from inside comes back by itself', async () => {
     const pid = async () => Number(await cluster.project.inspect('kafka-3', '{{.State.Pid}}'))
     const old = await pid()
@@ -337,6 +376,50 @@ describe('docker compose up with the ensemble', { skip, timeout: 600_000 }, () =
       }
     })
     t.diagnostic(`${writer.written.length} records, none lost`)
+    await cluster.untilIsrIsFull()
+  })
+})
+
+describe('docker compose up with proxies', { skip, timeout: 600_000 }, () => {
+  let cluster: Cluster
+
+  before(async () => {
+    cluster = new Cluster(await makeProject('proxies', 'docker/proxies.env'))
+    await cluster.project.compose(['build'], { timeoutMs: 600_000 })
+  })
+  after(() => cluster?.project.remove())
+
+  const chaos = (...words: readonly string[]) =>
+    cluster.project.exec('dashboard', ['samsa', 'chaos', ...words])
+
+  test('a broker that is cut from ZooKeeper loses its session, and comes back', async () => {
+    await cluster.project.compose(['up', '-d', '--no-build'], { timeoutMs: HEALTHY_MS })
+    const others = ['zookeeper', 'proxies', 'dashboard']
+    await cluster.project.untilHealthy([...others, ...BROKERS], HEALTHY_MS)
+    await until('the dashboard knows the proxies', async () =>
+      /^ *cut-zookeeper +brokers 1, 2, 3/m.test(await chaos('list')),
+    )
+    assert.match(await chaos('list'), /^ *cut-peers +brokers 1, 2, 3/m)
+    await cluster.writeThrough('cut', async () => {
+      await chaos('cut-zookeeper', '--broker', '2', '--for', '15s')
+      const ids = async () => (await cluster.brokerIds()).join()
+      const look = { deadlineMs: 60_000, lookEveryMs: 300 }
+      await until('its session has expired', async () => (await ids()) === '1,3', look)
+      await until('it is back', async () => (await ids()) === '1,2,3', look)
+    })
+    await cluster.untilIsrIsFull()
+    const shown = (await cluster.failovers()).findLast(({ brokerId }) => brokerId === 2)
+    assert.ok(shown?.phases.some(({ kind }) => kind === 'registration-gone'))
+  })
+
+  test('a broker that is cut from the others for a while loses nothing', async () => {
+    await cluster.writeThrough('lonely', async () => {
+      await chaos('cut-peers', '--broker', '3', '--for', '3s')
+      await until('it is over', async () => /Active:\n *none/.test(await chaos('list')), {
+        deadlineMs: 60_000,
+        lookEveryMs: 300,
+      })
+    })
     await cluster.untilIsrIsFull()
   })
 })

@@ -116,6 +116,26 @@ describe('the image', { skip, timeout: 600_000 }, () => {
     await until('it has started twice', twice, LOOK)
   })
 
+  test('another user of group 0 may run it, without writing anything but its volume', async () => {
+    const container = await start('stranger', [
+      ...['--user', '5000:0', '--read-only', '-v', '/var/lib/kafka/data'],
+      ...env({ KAFKA_ZOOKEEPER_CONNECT: 'zookeeper/stranger' }),
+    ])
+    await untilStarted(container)
+    const written = await run(['docker', 'exec', container, 'ls', '/var/lib/kafka/data'])
+    assert.match(written, /meta\.properties/)
+    await run(['docker', 'stop', container])
+    const exit = ['docker', 'inspect', '-f', '{{.State.ExitCode}}', container]
+    assert.equal((await run(exit)).trim(), '0')
+    const denied = await tryRun([
+      ...['docker', 'run', '--rm', '--network', network, '--user', '5000:5000'],
+      ...env({ KAFKA_ZOOKEEPER_CONNECT: 'zookeeper/stranger' }),
+      IMAGE,
+    ])
+    assert.equal(denied.code, 1)
+    assert.match(denied.stderr, /one that user 5000 can make and write/)
+  })
+
   test('it starts as tests start an image of Kafka: ZooKeeper inside, a script that comes late', async () => {
     const dashes = 'KAFKA_LISTENER_NAME_BROKER_SCRAM-SHA-256_X'
     const container = await start(
@@ -155,6 +175,8 @@ describe('the image', { skip, timeout: 600_000 }, () => {
     await run([...ready, '1', '20'])
     assert.notEqual((await tryRun([...ready, '2', '1'])).code, 0)
     const shell = ['docker', 'exec', container, 'zookeeper-shell', 'localhost:2181']
-    assert.match(await run([...shell, 'ls', '/brokers/ids']), /\[?1\]?/)
+    const { stdout, stderr } = await tryRun([...shell, 'ls', '/brokers/ids'])
+    assert.match(stdout, /\[?1\]?/)
+    assert.equal(stderr, '')
   })
 })
