@@ -1,9 +1,8 @@
 /** One forked server of a local cluster: its log file, its readiness, its end. */
 import { type ChildProcess, fork } from 'node:child_process'
 import fs from 'node:fs'
-import module from 'node:module'
-import path from 'node:path'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 
 export interface ChildOptions {
   /** What people call it: `zookeeper`, `broker 1`. */
@@ -18,6 +17,8 @@ export interface ReadyMessage {
 }
 
 const MAIN = new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url)
+/** As in `main.ts`. */
+const CLONE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/samsa', import.meta.url))
 /**
  * For the allocator of glibc: buffers of record batches are taken from the heap again and again instead
  * of being mapped and zeroed anew by the kernel each time. A fifth more throughput (docs/performance.md).
@@ -100,25 +101,15 @@ export class ServerChild {
 
 /**
  * Settings of brokers do not come from the environment here: they would be those of all at once. With
- * our cache of compiled code from the first file on, a child of a clone needs no stripper of types,
+ * the cache of compiled code from the first file on, a child of a clone needs no stripper of types,
  * which takes 10 MiB.
  */
 export function childEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const cache = compileCacheDirectory()
   const inherited = Object.entries(environment).filter(
     ([name]) => !name.startsWith('KAFKA_') || name.startsWith('KAFKA_LOG4J_'),
   )
-  return {
-    ...ALLOCATOR_SETTINGS,
-    ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
-    ...Object.fromEntries(inherited),
-  }
-}
-
-/** What was given to Node, without the part that it adds for its version; undefined: there is none. */
-function compileCacheDirectory(): string | undefined {
-  const directory = module.getCompileCacheDir()
-  return directory === undefined ? undefined : path.dirname(directory)
+  const cache = MAIN.pathname.endsWith('.ts') ? { NODE_COMPILE_CACHE: CLONE_CACHE } : {}
+  return { ...ALLOCATOR_SETTINGS, ...cache, ...Object.fromEntries(inherited) }
 }
 
 function openLog(file: string): number {

@@ -1,25 +1,23 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import fs from 'node:fs'
-import module from 'node:module'
-import os from 'node:os'
 import path from 'node:path'
-import process from 'node:process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { childEnvironment } from '../../src/devcluster/child.ts'
 
-const run = promisify(execFile)
+const MAIN = import.meta.resolve('../../src/main.ts')
 
-test('a child takes its code from the cache that its parent has, from the first file on', async () => {
-  const own = fs.mkdtempSync(path.join(os.tmpdir(), 'samsa-cache-'))
-  module.enableCompileCache(own)
-  const env = childEnvironment(process.env)
-  const { stdout } = await run(process.execPath, ['-p', "require('module').getCompileCacheDir()"], {
-    env,
-  })
-  assert.equal(stdout.trim(), module.getCompileCacheDir())
-  fs.rmSync(own, { recursive: true })
+test('a child has the cache of compiled code on before its first file, the one of that file', async () => {
+  const { NODE_COMPILE_CACHE } = childEnvironment({})
+  const program = `
+    process.argv.push('main.ts', 'topics', '--help')
+    process.stdout.write = () => true
+    await import('${MAIN}')
+    process.stderr.write(process.getBuiltinModule('module').getCompileCacheDir())`
+  const args = ['--input-type=module', '--eval', program]
+  const env = { PATH: process.env.PATH }
+  const { stderr } = await promisify(execFile)(process.execPath, args, { env })
+  assert.equal(path.dirname(stderr), NODE_COMPILE_CACHE)
 })
 
 test('settings of brokers in the environment are not handed to children', () => {
