@@ -46,7 +46,8 @@ const LINKS: readonly EdgeKind[] = ['zookeeper', 'peer', 'client']
 const USAGE = `
   list            what is possible, and why something is not; what is active
   FAULT           ${FAULT_KINDS.slice(0, 5).join(', ')},
-                  ${FAULT_KINDS.slice(5).join(', ')}
+                  ${FAULT_KINDS.slice(5, 9).join(', ')},
+                  ${FAULT_KINDS.slice(9).join(', ')}
   stop ID|all     ends a fault before its time
   --random        a seeded run of faults with the verifier's verdict at the end`
 
