@@ -83,8 +83,11 @@ export class Controller {
     log.info('Sending update metadata request')
     brokerChanges.tellBrokers()
     const loadedMs = stats.nowMs()
+    const { rebirths } = this.parts
+    await rebirths.begin()
     await this.parts.replicaStates.startup()
     await this.parts.partitionStates.startup()
+    await rebirths.end()
     stats.onPhase('leaders_elected', loadedMs)
     stats.onTelling(loadedMs)
     this.parts.channels.noticeAllTold()
@@ -110,7 +113,8 @@ export class Controller {
   }
 
   async #initializeContext(): Promise<void> {
-    const { context, registry, topicChanges, writer, channels, finalized, log } = this.parts
+    const { context, registry, topicChanges, writer, channels, finalized, log, rebirths } =
+      this.parts
     for (const broker of await registry.readAll()) {
       if (supportsFeatures(broker, finalized.levels)) context.brokers.set(broker.id, broker)
       else log.error(`Ignoring registration of broker ${broker.id}: incompatible features`)
@@ -122,7 +126,10 @@ export class Controller {
     const states = await writer.readAll(partitions)
     partitions.forEach((partition, at) => {
       const state = states[at]!
-      if (state.kind === 'ok') partition.leadership = state.leadership
+      if (state.kind === 'ok') {
+        partition.leadership = state.leadership
+        rebirths.look(partition, state.zxid)
+      }
       if (state.kind === 'undecodable') log.error(`The state of ${partition}: ${state.reason}`)
     })
     for (const broker of context.brokers.values()) channels.add(broker)

@@ -30,7 +30,8 @@ export interface StateChange {
 }
 
 export type StateRead =
-  | { readonly kind: 'ok'; readonly leadership: Leadership }
+  /** `zxid`: of the last write. */
+  | { readonly kind: 'ok'; readonly leadership: Leadership; readonly zxid: number }
   | { readonly kind: 'missing' }
   | { readonly kind: 'undecodable'; readonly reason: string }
 
@@ -55,7 +56,8 @@ export class StateWriter {
       const { data, stat } = await this.#zk.get(path)
       const decoded = decodePartitionState(data)
       if (decoded.kind === 'error') return { kind: 'undecodable', reason: decoded.message }
-      return { kind: 'ok', leadership: { ...decoded.value, partitionEpoch: stat.version } }
+      const leadership = { ...decoded.value, partitionEpoch: stat.version }
+      return { kind: 'ok', leadership, zxid: Number(stat.mzxid) }
     } catch (error) {
       if (isZkError(error, 'NO_NODE')) return { kind: 'missing' }
       throw error

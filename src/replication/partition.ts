@@ -55,7 +55,8 @@ export interface PartitionEvents {
 export interface IsrChange {
   readonly leaderEpoch: number
   readonly partitionEpoch: number
-  readonly newIsr: readonly number[]
+  /** The broker epoch of one that joins, -1 for the others and where it is not known. */
+  readonly newIsr: readonly { readonly brokerId: number; readonly brokerEpoch: number }[]
 }
 
 export type IsrAnswer =
@@ -365,7 +366,8 @@ export class Partition {
     const pausedMs = this.#host.clock.monotonicMs() - follower.refusedAtMs
     if (pausedMs < REFUSED_PAUSE_MS) return
     follower.forgetRefusal()
-    this.#propose({ kind: 'pending-expand', isr, joining })
+    const joiningEpoch = follower.brokerEpoch
+    this.#propose({ kind: 'pending-expand', isr, joining, joiningEpoch })
   }
 
   #propose(state: PendingIsrState): void {
@@ -377,7 +379,10 @@ export class Partition {
     const change: IsrChange = {
       leaderEpoch: this.leaderEpoch,
       partitionEpoch: this.partitionEpoch,
-      newIsr: proposedIsr(state),
+      newIsr: proposedIsr(state).map((brokerId) => {
+        const isJoining = state.kind === 'pending-expand' && state.joining === brokerId
+        return { brokerId, brokerEpoch: isJoining ? state.joiningEpoch : -1 }
+      }),
     }
     this.#host.submitIsrChange(this, change, (answer) => this.#onIsrAnswer(state, answer))
   }

@@ -54,6 +54,9 @@ export class TestBroker {
   }
   rack: string | null = null
   epoch = -1
+  /** As ours do; Kafka's do not. */
+  tellsProcess = false
+  #processEpoch = -1
   /** How it takes connections: refuses when its process is gone, hangs when it is cut off. */
   network: 'up' | 'refuses' | 'silent' = 'up'
   readonly channels = new Set<RecordedChannel>()
@@ -119,6 +122,7 @@ export class TestBroker {
       jmxPort: -1,
       timestampMs: this.#cluster.clock.wallMs(),
       features: new Map(),
+      ...(this.tellsProcess ? { processEpoch: this.#processEpoch } : {}),
     })
     const path = brokerPath(this.id)
     const result = await this.session.multi([
@@ -129,6 +133,7 @@ export class TestBroker {
     const [, set] = result.results
     assert(set?.kind === 'set')
     this.epoch = Number(set.stat.czxid)
+    if (this.#processEpoch < 0) this.#processEpoch = this.epoch
     return this.epoch
   }
 
@@ -223,7 +228,9 @@ export class ControllerCluster {
 
   /** A new process of a broker that stopped or died. */
   async restart(id: number): Promise<TestBroker> {
+    const { tellsProcess } = this.broker(id)
     const broker = this.addBroker(id)
+    broker.tellsProcess = tellsProcess
     await broker.start()
     return broker
   }
