@@ -340,6 +340,26 @@ describe('docker compose up', { skip, timeout: 1_200_000 }, () => {
     await cluster.untilIsrIsFull()
   })
 
+  test('a broker whose disk is full for the dashboard ends, and its container starts it again', async () => {
+    const chaos = (...words: readonly string[]) =>
+      cluster.project.exec('dashboard', ['samsa', 'chaos', ...words])
+    const pid = async () => Number(await cluster.project.inspect('kafka-3', '{{.State.Pid}}'))
+    const old = await pid()
+    await cluster.writeThrough('full', async () => {
+      const told = await chaos('disk-full', '--broker', '3', '--for', '8s')
+      assert.match(told, /disk of broker 3 full for 8 s, its container starts it again/)
+      await untilChanged('the process', pid, old, (now) => now > 0)
+    })
+    const isOver = async () => (await chaos('list')).endsWith('Active:\n  none\n')
+    await until('the fault is over', isOver, { deadlineMs: 60_000, lookEveryMs: 500 })
+    await cluster.project.untilHealthy(BROKERS, HEALTHY_MS)
+    await cluster.untilIsrIsFull()
+    const failover = (await cluster.failovers()).findLast(({ brokerId }) => brokerId === 3)
+    assert.match(failover?.title ?? '', /^full disk of broker 3/)
+    assert.ok(failover?.phases.some(({ kind }) => kind === 'log-dir-failed'))
+    assert.equal(failover?.failure, null)
+  })
+
   test('down and up keep topics and records', async () => {
     const topics = await cluster.topics('kafka-1', '--list')
     const records = await cluster.consume('leader-dies')
