@@ -117,13 +117,16 @@ describe('the image', { skip, timeout: 600_000 }, () => {
   })
 
   test('another user of group 0 may run it, without writing anything but its volume', async () => {
+    const settings = 'broker.id=12\nzookeeper.connect=zookeeper/stranger\n'
+    const file = fileWith('stranger.properties', settings)
     const container = await start('stranger', [
       ...['--user', '5000:0', '--read-only', '-v', '/var/lib/kafka/data'],
-      ...env({ KAFKA_ZOOKEEPER_CONNECT: 'zookeeper/stranger' }),
+      ...['-v', `${file}:/opt/kafka/config/server.properties:ro`],
     ])
     await untilStarted(container)
     const written = await run(['docker', 'exec', container, 'ls', '/var/lib/kafka/data'])
     assert.match(written, /meta\.properties/)
+    assert.match(await logs(container), /id=12\] started/)
     await run(['docker', 'stop', container])
     const exit = ['docker', 'inspect', '-f', '{{.State.ExitCode}}', container]
     assert.equal((await run(exit)).trim(), '0')
