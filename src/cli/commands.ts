@@ -102,7 +102,7 @@ export const COMMANDS: readonly CommandEntry[] = [
 export function usage(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length))
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`)
-  return `Usage: samsa COMMAND [OPTIONS]\n\nCommands:\n${lines.join('')}\nsamsa COMMAND --help tells more.\n`
+  return `Usage: samsa COMMAND [OPTIONS]\n\nCommands:\n${lines.join('')}\nsamsa COMMAND --help tells more, samsa --version which one this is.\n`
 }
 
 async function open(): Promise<OpenCluster> {

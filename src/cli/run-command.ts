@@ -1,6 +1,7 @@
 /** From the words of a command line to its exit code. */
 import { type CliIo, ExitError } from './cli-io.ts'
 import { COMMANDS, usage } from './commands.ts'
+import { samsaVersion, toolVersion } from './version.ts'
 
 const HELP = new Set(['help', '--help', '-h'])
 
@@ -22,10 +23,18 @@ export async function runCommand(io: CliIo, words: readonly string[]): Promise<n
     io.stdout(usage())
     return 0
   }
+  if (name === '--version') {
+    io.stdout(`samsa ${samsaVersion()}\n`)
+    return 0
+  }
   const entry = COMMANDS.find((command) => command.name === commandName(name))
   if (entry === undefined) {
     io.stderr(`samsa: there is no command '${name}'\n\n${usage()}`)
     return 1
+  }
+  if (args.includes('--version')) {
+    io.stdout(`${toolVersion()}\n`)
+    return 0
   }
   try {
     const command = await entry.load(io)

@@ -48,6 +48,14 @@ test('every command has --help, under the name that Kafka gives it too', async (
   assert.match((await run('help', 'start')).stdout, /^Usage: up /)
 })
 
+test('--version tells the version of Samsa, and of Kafka where one of its tools is asked', async () => {
+  const own = await run('--version')
+  assert.match(own.stdout, /^samsa \d+\.\d+\.\d+\n$/)
+  const tool = await run('kafka-topics.sh', '--version')
+  assert.deepEqual([own.exitCode, tool.exitCode, tool.stderr], [0, 0, ''])
+  assert.match(tool.stdout, /^3\.9\.1 \(Samsa:\d+\.\d+\.\d+\)\n$/)
+})
+
 test('an unknown flag shows the usage on stderr and fails', async () => {
   for (const name of ['up', 'broker', 'zookeeper', 'healthcheck']) {
     const { exitCode, stdout, stderr } = await run(name, '--nope')
