@@ -23,6 +23,8 @@ const ROOT = path.join(import.meta.dirname, '..', '..')
 const SEEDS = 20
 
 const DENSE = ['--every', '2500']
+/** Faults that leave a controller in the belief that it still is one. */
+const RIVALS = 'depose-controller,pause,zookeeper-pause,late-requests,expire-session'
 
 const MUTATIONS: readonly Mutation[] = [
   {
@@ -64,7 +66,7 @@ const MUTATIONS: readonly Mutation[] = [
     name: 'a controller writes without a look at the epoch in force',
     file: 'src/controller/epoch-fence.ts',
     edits: [['version: this.#epochZkVersion }', 'version: -1 }']],
-    flags: DENSE,
+    flags: [...DENSE, '--only', RIVALS],
   },
   {
     name: 'a broker obeys controllers of older epochs',
