@@ -86,10 +86,7 @@ export class BrokerChanges {
     if (!isMoved && isDeepStrictEqual(now.features, before.features)) return
     log.info(`Updated broker metadata: broker ${brokerId} has new endpoints or features`)
     context.brokers.set(brokerId, now)
-    if (isMoved) {
-      channels.remove(brokerId)
-      channels.add(now)
-    }
+    channels.move(now)
     this.tellBrokers()
   }
 
@@ -114,13 +111,13 @@ export class BrokerChanges {
   }
 
   /**
-   * A broker that was silent for long missed what it was to be told: it hears everything again. A
+   * A broker that was silent for long, or had no listener for us, hears everything again. A
    * log that it was to delete counts as failed, and is asked for again when it restarts.
    */
   async onBrokerOverrun(brokerId: number): Promise<void> {
     const { context, log, topicDeletion } = this.#ports
     if (!context.brokers.has(brokerId)) return
-    log.warn(`Broker ${brokerId} did not take its requests for too long; it is told everything`)
+    log.warn(`Broker ${brokerId} could not be told all it should know; it is told everything`)
     const partitions = context.partitionsWhere((each) => !context.isBeingDeleted(each))
     const batch = this.#ports.newBatch()
     batch.updateMetadata([brokerId], partitions)

@@ -68,8 +68,8 @@ export interface BrokerChannelPorts {
 export interface BrokerChannelEvents {
   onResponse(brokerId: number, response: ControlResponse): void
   /** The broker once accepted a connection and now refuses. */
-  onRefused(brokerId: number, brokerEpoch: number): void
-  /** What waited for a silent broker was too much and is dropped: it must be told everything. */
+  onRefused(target: ChannelTarget, brokerEpoch: number): void
+  /** It has missed something, such as what waited for it for too long: it must be told everything. */
   onOverrun(brokerId: number): void
   /** Every broker has answered everything. */
   onAllTold?(): void
@@ -105,15 +105,8 @@ export class BrokerChannels {
 
   add(broker: Broker): void {
     if (this.#channels.has(broker.id)) return
-    const endpoint = broker.endpoints.find(({ listener }) => listener === this.#listener)
-    if (endpoint === undefined) {
-      this.#ports.log.error(
-        `Broker ${broker.id} has no listener ${this.#listener}: it cannot be told anything`,
-      )
-      return
-    }
-    const { host, port } = endpoint
-    const target = { brokerId: broker.id, host, port }
+    const target = this.#targetOf(broker)
+    if (target === null) return
     const channel = new BrokerChannel(this.#ports, target, broker.epoch, {
       ...this.#events,
       onResponse: (brokerId, response) => {
@@ -125,9 +118,33 @@ export class BrokerChannels {
     channel.start()
   }
 
+  /** Its endpoints have changed: what waits for it goes where it is now. */
+  move(broker: Broker): void {
+    const channel = this.#channels.get(broker.id)
+    const target = this.#targetOf(broker)
+    if (target === null) this.remove(broker.id)
+    else if (channel !== undefined) channel.moveTo(target)
+    else {
+      this.add(broker)
+      this.#events.onOverrun(broker.id)
+    }
+  }
+
   remove(brokerId: number): void {
     this.#channels.get(brokerId)?.stop()
     this.#channels.delete(brokerId)
+  }
+
+  /** Null for one that does not have the listener. */
+  #targetOf({ id, endpoints }: Broker): ChannelTarget | null {
+    const endpoint = endpoints.find(({ listener }) => listener === this.#listener)
+    if (endpoint === undefined) {
+      this.#ports.log.error(
+        `Broker ${id} has no listener ${this.#listener}: it cannot be told anything`,
+      )
+      return null
+    }
+    return { brokerId: id, host: endpoint.host, port: endpoint.port }
   }
 
   enqueue(brokerId: number, request: ControlRequest): void {
@@ -151,7 +168,7 @@ export class BrokerChannels {
 
 class BrokerChannel {
   readonly #ports: BrokerChannelPorts
-  readonly #target: ChannelTarget
+  #target: ChannelTarget
   readonly #brokerEpoch: number
   readonly #events: BrokerChannelEvents
   readonly #queue: ControlRequest[] = []
@@ -202,6 +219,18 @@ class BrokerChannel {
     this.#endPause?.()
   }
 
+  /** That nobody listens at the old address any more proves nothing then. */
+  moveTo(target: ChannelTarget): void {
+    const { host, port } = this.#target
+    if (host === target.host && port === target.port) return
+    this.#target = target
+    this.#wasConnected = false
+    const left = this.#channel
+    this.#channel = null
+    left?.close()
+    this.wake()
+  }
+
   /** The connection is closed, the queue discarded. */
   stop(): void {
     this.#stopped = true
@@ -247,10 +276,15 @@ class BrokerChannel {
   }
 
   async #connect(): Promise<ControlChannel> {
-    const channel = await this.#ports.connect(this.#target)
+    const target = this.#target
+    const channel = await this.#ports.connect(target)
     if (this.#stopped) {
       channel.close()
       return channel
+    }
+    if (this.#target !== target) {
+      channel.close()
+      throw new Error('the broker has moved meanwhile')
     }
     this.#channel = channel
     this.#wasConnected = true
@@ -274,7 +308,8 @@ class BrokerChannel {
     this.#isFailing = true
     this.#channel?.close()
     this.#channel = null
-    if (this.#wasConnected && isRefusal(error)) this.#events.onRefused(brokerId, this.#brokerEpoch)
+    if (this.#wasConnected && isRefusal(error))
+      this.#events.onRefused(this.#target, this.#brokerEpoch)
   }
 
   #sleep(): Promise<void> {

@@ -100,7 +100,7 @@ export function makeControllerParts(
   ports: ControllerPorts,
   mandate: Mandate,
   enqueue: Enqueue,
-  onRefused: (brokerId: number, brokerEpoch: number) => void,
+  onRefused: ConstructorParameters<typeof BrokerChannels>[2]['onRefused'],
 ): ControllerParts {
   const foundation = makeFoundation(ports, mandate, enqueue, {
     onResponse: (brokerId, response) => parts.responses.onResponse(brokerId, response),

@@ -4,7 +4,7 @@
  * broker may then remove its `/controller` and its registration, in one multi that checks that no
  * election took place meanwhile. A wrong suspicion is harmless: the suspect registers anew and
  * stands for election like everybody, and the epochs fence what it did before. (Ours; Kafka waits
- * for the session.)
+ * for the session. Its brokers do not register anew, so the registration of one of them stays.)
  */
 
 import type { Clock, Logger } from '../base/ports.ts'
@@ -98,20 +98,24 @@ export class ControllerProbe {
   }
 
   async #remove(suspect: Suspect): Promise<void> {
-    const { zk, log } = this.#ports
-    const { brokerId, epochZkVersion } = suspect
+    const { zk, log, listener } = this.#ports
+    const { brokerId, epochZkVersion, host, port } = suspect
     const ops: ZkOp[] = [{ kind: 'check', path: controllerEpochPath, version: epochZkVersion }]
     const controller = await zk.exists(controllerPath)
     if (controller?.czxid !== suspect.reign) return
     ops.push({ kind: 'delete', path: controllerPath, version: controller.version })
-    const registration = await zk.exists(brokerPath(brokerId))
-    if (registration?.czxid === suspect.registration) {
-      ops.push({ kind: 'delete', path: brokerPath(brokerId), version: registration.version })
+    const found = await read(zk, brokerPath(brokerId))
+    const now =
+      found?.stat.czxid === suspect.registration ? decodeBrokerRegistration(found.data) : null
+    if (found !== null && now?.kind === 'ok') {
+      const endpoint = now.value.endpoints.find((each) => each.listener === listener())
+      // It has moved: it refuses where it is no more.
+      if (endpoint?.host !== host || endpoint.port !== port) return this.watch(brokerId)
+      if (now.value.processEpoch !== undefined) {
+        ops.push({ kind: 'delete', path: brokerPath(brokerId), version: found.stat.version })
+      }
     }
-    log.info(
-      `Controller ${brokerId} refuses connections at ${suspect.host}:${suspect.port}: removing ` +
-        `${controllerPath} and its registration`,
-    )
+    log.info(`Controller ${brokerId} refuses connections at ${host}:${port}: it is deposed`)
     await zk.multi(ops)
   }
 }

@@ -7,12 +7,13 @@
 
 import type { TopicPartition } from '../base/topic-partition.ts'
 import { isZkError } from '../zk/zk-client.ts'
-import { brokerPath } from '../zk/znodes.ts'
+import { brokerPath, decodeBrokerRegistration } from '../zk/znodes.ts'
 import {
   type AlterPartitionRequest,
   type AlterPartitionResponse,
   processAlterPartition,
 } from './alter-partition.ts'
+import type { ChannelTarget } from './broker-channels.ts'
 import type { Mandate } from './candidacy.ts'
 import { type ShutdownOutcome, shutDownBroker } from './controlled-shutdown.ts'
 import {
@@ -57,9 +58,9 @@ export class Controller {
         if (!this.#isStopped) await work()
       })
     }
-    this.parts = makeControllerParts(ports, mandate, this.#enqueue, (brokerId, brokerEpoch) =>
+    this.parts = makeControllerParts(ports, mandate, this.#enqueue, (target, brokerEpoch) =>
       this.#enqueue('BrokerRefused', 'BrokerChange', () =>
-        this.#onBrokerRefused(brokerId, brokerEpoch),
+        this.#onBrokerRefused(target, brokerEpoch),
       ),
     )
   }
@@ -222,18 +223,23 @@ export class Controller {
 
   /**
    * Nobody listens any more where a broker served: it is dead, although its session still lives.
-   * Its registration goes now, guarded by our epoch and only if it is that life of the broker;
-   * everything else follows from that. If it was alive after all, it registers anew. One that is
-   * shutting down has closed its network on purpose, and ends its session itself.
+   * Its registration goes now, guarded by our epoch and only if it is that life of the broker, at that
+   * address; everything else follows from that. If it was alive after all, it registers anew, which one
+   * of Kafka's would not do. One that is shutting down has closed its network on purpose, and ends its
+   * session itself.
    */
-  async #onBrokerRefused(brokerId: number, brokerEpoch: number): Promise<void> {
+  async #onBrokerRefused(target: ChannelTarget, brokerEpoch: number): Promise<void> {
     const { context, fence, log } = this.parts
-    if (context.brokers.get(brokerId)?.epoch !== brokerEpoch) return
+    const { brokerId, host, port } = target
+    const known = context.brokers.get(brokerId)
+    if (known?.epoch !== brokerEpoch || known.processEpoch === null) return
     if (brokerId === this.#ports.brokerId || context.shuttingDown.has(brokerId)) return
     const path = brokerPath(brokerId)
     try {
-      const { stat } = await this.#ports.zk.get(path)
-      if (Number(stat.czxid) !== brokerEpoch) return
+      const { data, stat } = await this.#ports.zk.get(path)
+      const now = decodeBrokerRegistration(data)
+      if (Number(stat.czxid) !== brokerEpoch || now.kind === 'error') return
+      if (!now.value.endpoints.some((each) => each.host === host && each.port === port)) return
       log.info(`Broker ${brokerId} refuses connections: removing its registration`)
       await fence.multi([{ kind: 'delete', path, version: stat.version }])
     } catch (error) {

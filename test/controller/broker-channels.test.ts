@@ -19,6 +19,7 @@ class Peer {
   readonly answers: ControlResponse[] = []
   readonly refused: string[] = []
   readonly overrun: number[] = []
+  readonly ports: number[] = []
   connections = 0
   /** What the next attempts meet, in order; then all is well. */
   readonly script: ('refuse' | 'break' | 'hold')[] = []
@@ -30,32 +31,35 @@ class Peer {
     this.channels = new BrokerChannels(
       {
         clock: this.clock,
-        connect: () => this.#connect(),
+        connect: ({ port }) => this.#connect(port),
         isFenced: () => this.isFenced,
         log: new SilentLoggers().get('test'),
       },
       'PLAINTEXT',
       {
         onResponse: (_id, response) => this.answers.push(response),
-        onRefused: (id, epoch) => this.refused.push(`${id}@${epoch}`),
+        onRefused: ({ brokerId }, epoch) => this.refused.push(`${brokerId}@${epoch}`),
         onOverrun: (id) => this.overrun.push(id),
       },
     )
   }
 
-  #connect(): Promise<ControlChannel> {
+  #connect(port: number): Promise<ControlChannel> {
     if (this.script[0] === 'refuse') {
       this.script.shift()
       return Promise.reject(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))
     }
     this.connections += 1
+    this.ports.push(port)
     const listeners: (() => void)[] = []
     const channel = {
       send: (_api: unknown, _version: number, body: unknown) => {
         const outcome = this.script.shift()
         if (outcome === 'break') return Promise.reject(new Error('broken'))
         this.sent.push((body as { controllerEpoch: number }).controllerEpoch)
-        if (outcome === 'hold') return new Promise(() => {})
+        if (outcome === 'hold') {
+          return new Promise((_, reject) => listeners.push(() => reject(new Error('closed'))))
+        }
         return Promise.resolve({ errorCode: 0 })
       },
       onClose: (listener: () => void) => listeners.push(listener),
@@ -217,4 +221,58 @@ test('what piles up for a silent broker is dropped at a limit', async () => {
   peer.channels.enqueue(2, request(0))
   assert.deepEqual(peer.overrun, [2])
   assert.deepEqual(peer.channels.queueSizes(), new Map([[2, 1]]))
+})
+
+const movedTo = (port: number): Broker => ({
+  ...broker(2),
+  endpoints: [{ listener: 'PLAINTEXT', host: 'h', port, securityProtocol: 0 }],
+})
+
+test('what waits for a broker is sent to its new address', async () => {
+  const peer = new Peer()
+  peer.script.push('hold')
+  peer.channels.add(broker(2))
+  for (const mark of [1, 2]) peer.channels.enqueue(2, request(mark))
+  await settlePromises()
+  peer.channels.move(movedTo(9))
+  await peer.clock.advanceAsync(200)
+  assert.deepEqual(peer.ports, [1, 9])
+  // The first one once more: it had no answer.
+  assert.deepEqual(peer.sent, [1, 1, 2])
+})
+
+test('an address that stays as it is keeps its connection', async () => {
+  const peer = new Peer()
+  peer.channels.add(broker(2))
+  peer.channels.enqueue(2, request(1))
+  await settlePromises()
+  peer.channels.move({ ...broker(2), rack: 'elsewhere' })
+  await peer.clock.advanceAsync(200)
+  assert.equal(peer.connections, 1)
+})
+
+test('a refusal at an address that a broker has left proves nothing', async () => {
+  const peer = new Peer()
+  peer.channels.add(broker(2))
+  peer.channels.enqueue(2, request(1))
+  await settlePromises()
+  await peer.clock.advanceAsync(200)
+  peer.script.push('refuse')
+  peer.channels.move(movedTo(9))
+  await peer.clock.advanceAsync(200)
+  assert.deepEqual(peer.refused, [])
+})
+
+test('a broker that gets the listener of the controller must be told everything', async () => {
+  const peer = new Peer()
+  peer.channels.add(broker(2, 'EXTERNAL'))
+  peer.channels.move(broker(2))
+  peer.channels.enqueue(2, request(1))
+  await settlePromises()
+  assert.deepEqual(peer.overrun, [2])
+  assert.deepEqual(peer.sent, [1])
+  peer.channels.move(broker(2, 'EXTERNAL'))
+  peer.channels.enqueue(2, request(2))
+  await peer.clock.advanceAsync(200)
+  assert.deepEqual(peer.sent, [1])
 })

@@ -87,3 +87,74 @@ test('wrongly suspected: the controller resigns, an election follows, no more', 
   assert.equal(await cluster.text('/controller_epoch'), '2')
   assert.equal(await cluster.state('t', 0), '(2,0,[2,3],0)')
 })
+
+test('a broker of Kafka would not register again: its session decides', async () => {
+  const cluster = await ControllerCluster.start(3)
+  const kafka = cluster.addBroker(4)
+  kafka.tellsProcess = false
+  await kafka.start()
+  await cluster.createTopic('t', { 0: [4, 3] })
+  await kafka.kill()
+  await cluster.advance(2_000)
+  assert.equal(await cluster.exists('/brokers/ids/4'), true)
+  await cluster.advance(6_000)
+  assert.equal(await cluster.exists('/brokers/ids/4'), false)
+  assert.equal((await cluster.leadership('t', 0)).leader, 3)
+})
+
+test('a controller of Kafka that refuses is deposed, and stays registered', async () => {
+  const cluster = await ControllerCluster.empty()
+  const kafka = cluster.addBroker(1)
+  kafka.tellsProcess = false
+  await kafka.start()
+  await cluster.addBroker(2).start()
+  await cluster.advance(200)
+  await kafka.kill()
+  await cluster.advance(200)
+  assert.equal(cluster.controller.id, 2)
+  assert.equal(await cluster.exists('/brokers/ids/1'), true)
+})
+
+test('a broker that has moved refuses at its old address: that proves nothing', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.createTopic('t', { 0: [2, 3] })
+  await cluster.advance(200)
+  const before = await cluster.operator.exists('/brokers/ids/2')
+  const { operator } = cluster
+  // The controller finds the old listener closed before it has heard that there is a new one.
+  const moved = cluster.broker(2).moveTo('elsewhere')
+  cluster.broker(2).dropChannels()
+  await moved
+  await cluster.advance(1_000)
+  assert.equal((await operator.exists('/brokers/ids/2'))?.czxid, before?.czxid)
+  assert.equal(await cluster.state('t', 0), '(2,0,[2,3],0)')
+})
+
+test('a controller that has moved is watched where it is', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.advance(200)
+  const moved = cluster.broker(1).moveTo('elsewhere')
+  cluster.broker(1).dropChannels()
+  await moved
+  await cluster.advance(1_000)
+  assert.equal(cluster.controller.id, 1)
+  assert.equal(await cluster.text('/controller_epoch'), '1')
+  await cluster.broker(1).kill()
+  await cluster.advance(300)
+  assert.notEqual(cluster.controller.id, 1)
+})
+
+test('what a broker was to be told finds it where it has moved to', async () => {
+  const cluster = await ControllerCluster.start(3)
+  await cluster.advance(200)
+  const broker = cluster.broker(3)
+  broker.network = 'silent'
+  broker.dropChannels()
+  await cluster.createTopic('t', { 0: [3, 2] })
+  await broker.moveTo('elsewhere')
+  cluster.take()
+  broker.network = 'up'
+  await cluster.advance(300)
+  const told = cluster.take()[3] ?? []
+  assert.deepEqual(told, ['LAI t-0(3,0,[3,2],0) new', 'UM t-0(3,0,[3,2],0)', 'UM brokers'])
+})

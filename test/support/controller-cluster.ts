@@ -55,7 +55,8 @@ export class TestBroker {
   rack: string | null = null
   epoch = -1
   /** As ours do; Kafka's do not. */
-  tellsProcess = false
+  tellsProcess = true
+  host = 'h'
   #processEpoch = -1
   /** How it takes connections: refuses when its process is gone, hangs when it is cut off. */
   network: 'up' | 'refuses' | 'silent' = 'up'
@@ -108,22 +109,7 @@ export class TestBroker {
   }
 
   async register(): Promise<number> {
-    const endpoints = [
-      {
-        listener: 'PLAINTEXT',
-        host: `h${this.id}`,
-        port: FIRST_PORT + this.id,
-        securityProtocol: 0,
-      },
-    ]
-    const data = encodeBrokerRegistration({
-      endpoints,
-      rack: this.rack,
-      jmxPort: -1,
-      timestampMs: this.#cluster.clock.wallMs(),
-      features: new Map(),
-      ...(this.tellsProcess ? { processEpoch: this.#processEpoch } : {}),
-    })
+    const data = this.#registration()
     const path = brokerPath(this.id)
     const result = await this.session.multi([
       { kind: 'create', path, data: null, mode: 'ephemeral' },
@@ -135,6 +121,26 @@ export class TestBroker {
     this.epoch = Number(set.stat.czxid)
     if (this.#processEpoch < 0) this.#processEpoch = this.epoch
     return this.epoch
+  }
+
+  /** Its listener is elsewhere from now on. */
+  async moveTo(host: string): Promise<void> {
+    this.host = host
+    await this.session.set(brokerPath(this.id), this.#registration(), -1)
+    await this.#cluster.settle()
+  }
+
+  #registration(): Buffer {
+    const host = `${this.host}${this.id}`
+    const port = FIRST_PORT + this.id
+    return encodeBrokerRegistration({
+      endpoints: [{ listener: 'PLAINTEXT', host, port, securityProtocol: 0 }],
+      rack: this.rack,
+      jmxPort: -1,
+      timestampMs: this.#cluster.clock.wallMs(),
+      features: new Map(),
+      ...(this.tellsProcess ? { processEpoch: this.#processEpoch } : {}),
+    })
   }
 
   /** As after SIGTERM: the session ends at once. */
@@ -348,7 +354,8 @@ export class ControllerCluster {
 
   connect(target: ChannelTarget): Promise<ControlChannel> {
     const broker = this.brokers.get(target.port - FIRST_PORT)
-    if (broker === undefined || broker.network === 'refuses') {
+    const isElsewhere = target.host !== `${broker?.host}${broker?.id}`
+    if (broker === undefined || broker.network === 'refuses' || isElsewhere) {
       return Promise.reject(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))
     }
     if (broker.network === 'silent') return Promise.reject(new Error('timed out'))
