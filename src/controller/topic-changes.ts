@@ -55,7 +55,9 @@ export class TopicChanges {
     const names = await this.#list()
     const present = new Set(names)
     const deleted = [...context.topics.keys()].filter((name) => !present.has(name))
-    for (const name of deleted) this.forget(name)
+    for (const name of deleted) context.removeTopic(name)
+    // Those that we deleted ourselves are out of the context already.
+    for (const name of this.#watches.keys()) if (!present.has(name)) this.#unwatch(name)
     const added = names.filter((name) => !context.topics.has(name))
     const topics = await this.#add(added, await pipelined(added, (name) => this.#tryRead(name)))
     const partitions = topics.flatMap((topic) => topic.partitions)
@@ -85,10 +87,9 @@ export class TopicChanges {
     await this.#create(partitions)
   }
 
-  forget(name: string): void {
+  #unwatch(name: string): void {
     this.#watches.get(name)?.stop()
     this.#watches.delete(name)
-    this.#ports.context.removeTopic(name)
   }
 
   stop(): void {
