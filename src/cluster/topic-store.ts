@@ -143,15 +143,19 @@ export class TopicStore {
 
   /** Checks and, unless `validateOnly`, writes. Throws `TopicError`. */
   async createPartitions(wanted: NewPartitions, validateOnly = false): Promise<void> {
+    let meant: TopicAssignment | null = null
     for (;;) {
       const stored = await this.#read(wanted.topic)
       if (stored === null || stored.topic.partitions.size === 0) throw doesNotExist(wanted.topic)
+      // Ours, when the reply of an earlier attempt was lost.
+      if (meant !== null && hasPartitionsOf(stored.topic, meant)) return
       if ((await this.#zk.exists(deleteTopicPath(wanted.topic))) !== null) {
         const message = 'The topic is queued for deletion.'
         throw new TopicError(ErrorCode.INVALID_TOPIC_EXCEPTION, message)
       }
       const topic = this.#withPartitions(stored.topic, wanted)
       if (validateOnly) return
+      meant = topic
       try {
         await this.#zk.set(topicPath(wanted.topic), encodeTopic(topic), stored.version)
         return
@@ -230,6 +234,18 @@ export class TopicStore {
     const { children } = await this.#zk.children(path)
     return children
   }
+}
+
+/** All that `meant` has, on the same replicas. */
+function hasPartitionsOf(
+  { topicId, partitions }: TopicAssignment,
+  meant: TopicAssignment,
+): boolean {
+  if (topicId !== meant.topicId) return false
+  return [...meant.partitions].every(([number, { replicas }]) => {
+    const stored = partitions.get(number)?.replicas
+    return stored?.length === replicas.length && replicas.every((id, at) => stored[at] === id)
+  })
 }
 
 /** A version 4 UUID in base64; one that begins with a dash would look like an option to tools. */

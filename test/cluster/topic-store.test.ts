@@ -179,6 +179,48 @@ test('partitions are added where the assignment left off', async () => {
   )
 })
 
+test('partitions that were added by a write whose reply was lost are added', async () => {
+  const { zk, topics, text } = await store()
+  await topics.createTopic(topic('t', [[1, 2]]))
+  const { set } = zk
+  zk.set = async (path, data, version) => {
+    // As `ZkSession` does it: the write is sent again when the connection is back.
+    await set.call(zk, path, data, version)
+    return set.call(zk, path, data, version)
+  }
+  await topics.createPartitions({ topic: 't', count: 3, assignments: null, brokers })
+  const { partitions } = JSON.parse(await text('/brokers/topics/t'))
+  assert.deepEqual(Object.keys(partitions), ['0', '1', '2'])
+})
+
+test('partitions that somebody else has added meanwhile are not ours', async () => {
+  const { zk, topics } = await store()
+  await topics.createTopic(topic('t', [[1, 2]]))
+  const { set } = zk
+  const others = {
+    topic: 't',
+    count: 3,
+    assignments: [
+      [1, 2],
+      [1, 2],
+    ],
+    brokers,
+  }
+  zk.set = async (path, data, version) => {
+    zk.set = set
+    await topics.createPartitions(others)
+    return set.call(zk, path, data, version)
+  }
+  const ours = {
+    ...others,
+    assignments: [
+      [2, 1],
+      [1, 2],
+    ],
+  }
+  await assert.rejects(topics.createPartitions(ours), { code: ErrorCode.INVALID_PARTITIONS })
+})
+
 test('refusals of added partitions', async () => {
   const { zk, topics } = await store()
   await topics.createTopic(topic('t', [[1, 2]]))
