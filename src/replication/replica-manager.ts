@@ -241,10 +241,10 @@ export class ReplicaManager {
     request: RequestOf<typeof leaderAndIsr>,
   ): ResponseInput<typeof leaderAndIsr> {
     const states = requestedStates(request)
-    if (!this.acceptControllerEpoch(request.controllerId, request.controllerEpoch)) {
-      const code = ErrorCode.STALE_CONTROLLER_EPOCH
-      const codes = states.map(() => code)
-      return leaderAndIsrAnswer(code, states, codes)
+    const refusal = this.#refusalOf(request)
+    if (refusal !== ErrorCode.NONE) {
+      const codes = states.map(() => refusal)
+      return leaderAndIsrAnswer(refusal, states, codes)
     }
     const codes = this.#leadership.applyRequested(states)
     this.#finishTurn()
@@ -252,9 +252,8 @@ export class ReplicaManager {
   }
 
   stopReplicas(request: RequestOf<typeof stopReplica>): ResponseInput<typeof stopReplica> {
-    if (!this.acceptControllerEpoch(request.controllerId, request.controllerEpoch)) {
-      return { errorCode: ErrorCode.STALE_CONTROLLER_EPOCH, partitionErrors: [] }
-    }
+    const refusal = this.#refusalOf(request)
+    if (refusal !== ErrorCode.NONE) return { errorCode: refusal, partitionErrors: [] }
     const partitionErrors = replicasToStop(request).map((replica) => ({
       topicName: replica.topic,
       partitionIndex: replica.index,
@@ -263,6 +262,14 @@ export class ReplicaManager {
     this.#fetchers.dropIdle()
     this.#finishTurn()
     return { errorCode: ErrorCode.NONE, partitionErrors }
+  }
+
+  #refusalOf(request: { controllerId: number; controllerEpoch: number }): ErrorCode {
+    // It may have waited for ZooKeeper while everything was closed: the logs are not ours any more.
+    if (this.#isStopped) return ErrorCode.BROKER_NOT_AVAILABLE
+    return this.acceptControllerEpoch(request.controllerId, request.controllerEpoch)
+      ? ErrorCode.NONE
+      : ErrorCode.STALE_CONTROLLER_EPOCH
   }
 
   /** False for an epoch older than the highest seen; else it is remembered (all three RPCs). */

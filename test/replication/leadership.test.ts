@@ -368,6 +368,26 @@ test('a follower whose disk fails stops to follow, and the others of its leader 
   t.stop()
 })
 
+test('a request that comes late in a shutdown changes nothing on the disk', async () => {
+  const t = new ReplicaCluster([1, 2])
+  await t.createTopic('orders', [1, 2])
+  t.createTopicState('late', [1, 2])
+  const broker = t.broker(1)
+  await broker.replicas.shutdown()
+  await broker.logs.shutdown()
+  const files = () => [...broker.files()].map(([path, bytes]) => `${path} ${bytes.toString('hex')}`)
+  const before = files()
+  const elected = { ...t.topic('orders'), leaderEpoch: 1, partitionEpoch: 1 }
+  assert.equal(broker.leaderAndIsr(elected), ErrorCode.BROKER_NOT_AVAILABLE)
+  assert.equal(
+    broker.leaderAndIsr(t.topic('late'), { isNew: true }),
+    ErrorCode.BROKER_NOT_AVAILABLE,
+  )
+  assert.equal(broker.stopReplica('orders', { isDeleted: true }), ErrorCode.BROKER_NOT_AVAILABLE)
+  assert.deepEqual(files(), before)
+  t.stop()
+})
+
 test('state changes are logged for whoever looks at night', async () => {
   const t = new ReplicaCluster([1, 2])
   await t.createTopic('orders', [1, 2])

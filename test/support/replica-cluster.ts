@@ -495,6 +495,11 @@ export class ReplicaBroker {
     this.replicas.onTopicConfigChange(topic)
   }
 
+  /** All that is on its disk. */
+  files(): Map<string, Buffer> {
+    return this.#disk.contents()
+  }
+
   /** From now on every write fails. */
   failDisk(): void {
     this.#hasDiskFailed = true
