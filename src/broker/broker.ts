@@ -9,7 +9,7 @@ import {
   generateBrokerId,
   readOrCreateClusterId,
 } from '../cluster/cluster-setup.ts'
-import { ConfigChanges } from '../cluster/config-changes.ts'
+import { type ConfigChanges, countConfigChanges } from '../cluster/config-changes.ts'
 import { endpointOf, leadsAny, MetadataCache } from '../cluster/image.ts'
 import { type OwnRegistration, Registration } from '../cluster/registration.ts'
 import { StateWatcher } from '../cluster/state-watcher.ts'
@@ -25,6 +25,7 @@ import { HANDLERS } from './apis/index.ts'
 import { measureBroker } from './broker-metrics.ts'
 import { type BrokerConfig, type LoadedConfig, logDirsOf } from './config.ts'
 import { ConfigService } from './config-service.ts'
+import { watchConfigs } from './config-watch.ts'
 import { requestControlledShutdown } from './controlled-shutdown.ts'
 import { ControllerChannel } from './controller-channel.ts'
 import { Dispatcher } from './dispatch.ts'
@@ -239,6 +240,7 @@ export class Broker {
     const clusterId = await readOrCreateClusterId(zk, random)
     this.#logger.info(`Cluster ID = ${clusterId}`)
     const brokerId = await this.#settleIdentity(zk, clusterId)
+    const firstChange = await countConfigChanges(zk)
     const configs = new ConfigService(zk, brokerId, this.#loaded.given)
     await configs.loadBroker()
     this.#phase = 'recovering-logs'
@@ -259,7 +261,9 @@ export class Broker {
       controller,
     })
     const stateWatcher = this.#watchStates(context, replicas)
-    const configChanges = this.#watchConfigs(context, replicas, controller)
+    const parts = { ...context, replicas, controller, firstChange }
+    const configChanges = watchConfigs(this.#ports, parts)
+    this.#undo.push(() => configChanges.stop())
 
     await registration.checkEndpoints()
     await registration.register()
@@ -468,33 +472,5 @@ export class Broker {
     zk.onNewSession(async () => watcher.onNewSession())
     this.#undo.push(() => watcher.stop())
     return watcher
-  }
-
-  #watchConfigs(
-    { zk, configs, logs }: BuildContext,
-    replicas: ReplicaManager,
-    controller: KafkaController,
-  ): ConfigChanges {
-    const { clock, loggers } = this.#ports
-    const logger = loggers.get('kafka.server.ZkConfigManager')
-    const changes = new ConfigChanges(zk, clock, logger, async ({ type, name }) => {
-      if (type === 'brokers') {
-        const wasUnclean = configs.logConfigOf('').uncleanLeaderElectionEnable
-        await configs.loadBroker()
-        logs.updateConfigs()
-        const isUnclean = configs.logConfigOf('').uncleanLeaderElectionEnable
-        if (isUnclean && !wasUnclean) controller.onUncleanLeaderElectionEnabled()
-      }
-      if (type !== 'topics') return
-      await configs.loadTopic(name)
-      logs.updateConfigs(name)
-      replicas.onTopicConfigChange(name)
-      if (configs.overridesOf(name).get('unclean.leader.election.enable') === 'true') {
-        controller.onTopicUncleanLeaderElectionEnabled(name)
-      }
-    })
-    zk.onNewSession(async () => changes.scan())
-    this.#undo.push(() => changes.stop())
-    return changes
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { ConfigChanges } from '../../src/cluster/config-changes.ts'
+import { ConfigChanges, countConfigChanges } from '../../src/cluster/config-changes.ts'
 import { configChangePrefix, encodeConfigChange, topicEntity } from '../../src/zk/znodes.ts'
 import { ZkSessionBench } from '../support/zk-session-bench.ts'
 
@@ -11,10 +11,15 @@ async function open() {
   await t.make('/config', '/config/changes')
   const seen: string[] = []
   const failing = new Set<string>()
-  const make = () =>
-    new ConfigChanges(t.session, t.clock, t.loggers.get('changes'), async ({ type, name }) => {
-      seen.push(`${type}/${name}`)
-      if (failing.has(name)) throw new Error(`${name} fails`)
+  const make = (first = 0) =>
+    new ConfigChanges(t.session, t.clock, t.loggers.get('changes'), first, {
+      onChange: async ({ type, name }) => {
+        seen.push(`${type}/${name}`)
+        if (failing.has(name)) throw new Error(`${name} fails`)
+      },
+      onMissed: async () => {
+        seen.push('all')
+      },
     })
   const changes = make()
   t.session.onNewSession(async () => changes.scan())
@@ -54,19 +59,72 @@ test('a new life of the broker handles all again, a new session only what is new
   assert.deepEqual(seen, ['topics/a', 'topics/b'])
 })
 
+test('what others have removed before it was seen makes all settings be read again', async () => {
+  const { t, changes, seen, tell } = await open()
+  changes.scan()
+  await tell('a')
+  const removeAll = async () => {
+    const { children } = await t.others.children('/config/changes')
+    for (const name of children) await t.others.delete(`/config/changes/${name}`, -1)
+  }
+  // The connection is lost, the session lives on.
+  t.own.cutOff()
+  await tell('b')
+  await removeAll()
+  await tell('c')
+  t.own.allowConnect()
+  await t.settle()
+  assert.deepEqual(seen, ['topics/a', 'all'])
+  await tell('d')
+  assert.deepEqual(seen, ['topics/a', 'all', 'topics/d'])
+  // What was handled may go.
+  await removeAll()
+  await tell('e')
+  assert.deepEqual(seen.slice(3), ['topics/e'])
+})
+
+test('the same in a new session', async () => {
+  const { t, changes, seen, tell } = await open()
+  changes.scan()
+  await tell('a')
+  t.own.cutOff()
+  await tell('b')
+  const { children } = await t.others.children('/config/changes')
+  for (const name of children) await t.others.delete(`/config/changes/${name}`, -1)
+  t.server.processor.expire(t.session.sessionId, t.server.now())
+  t.own.allowConnect()
+  await t.settle()
+  assert.deepEqual(seen, ['topics/a', 'all'])
+})
+
+test('what was told before the settings were read is only removed in time', async () => {
+  const { t, make, seen, tell } = await open()
+  await tell('a', 'b')
+  const changes = make(await countConfigChanges(t.session))
+  changes.scan()
+  await tell('c')
+  assert.deepEqual(seen, ['topics/c'])
+  await t.clock.advanceAsync(16 * MINUTE_MS)
+  await tell('d')
+  assert.equal((await t.others.children('/config/changes')).children.length, 1)
+})
+
 test('a notification that is garbage or fails is logged, and the next one handled', async () => {
   const { t, changes, seen, failing, tell } = await open()
   failing.add('a')
   changes.scan()
   await t.others.create(configChangePrefix, Buffer.from('garbage'), 'persistent-sequential')
   await t.others.create(configChangePrefix, null, 'persistent-sequential')
-  await t.others.create('/config/changes/other', null, 'persistent')
   await tell('a', 'b')
   assert.deepEqual(seen, ['topics/a', 'topics/b'])
   assert.equal(t.linesAt('ERROR').length, 3)
   await tell('c')
   assert.equal(seen.length, 3)
   assert.equal(t.linesAt('ERROR').length, 3)
+  // Not a notification, but counted by ZooKeeper as one: once too often read is harmless.
+  await t.others.create('/config/changes/other', null, 'persistent')
+  await tell('d')
+  assert.deepEqual(seen.slice(3), ['all', 'topics/d'])
 })
 
 test('notifications older than 15 minutes are removed when something happens', async () => {
