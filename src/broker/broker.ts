@@ -255,14 +255,10 @@ export class Broker {
     announceLogDirFailures({ brokerId, zk, logs, replicas, logger: this.#logger })
     const controller = this.#makeController(context)
     const metrics = new RequestMetrics()
-    const services = makeServices(this.#ports, config, context, {
-      controllerChannel,
-      replicas,
-      controller,
-    })
+    const minds = { controllerChannel, replicas, controller }
+    const services = makeServices(this.#ports, config, context, minds)
     const stateWatcher = this.#watchStates(context, replicas)
-    const parts = { ...context, replicas, controller, firstChange }
-    const configChanges = watchConfigs(this.#ports, parts)
+    const configChanges = watchConfigs(this.#ports, { ...context, ...minds, firstChange })
     this.#undo.push(() => configChanges.stop())
 
     await registration.checkEndpoints()
@@ -280,10 +276,8 @@ export class Broker {
       sockets,
       bound,
       logs,
-      replicas,
-      controller,
+      ...minds,
       registration,
-      controllerChannel,
       stateWatcher,
       configChanges,
       services,

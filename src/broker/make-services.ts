@@ -1,6 +1,7 @@
 /** What handlers may use, from the parts of a broker. */
 
 import type { MetadataCache } from '../cluster/image.ts'
+import { MissedDeletions } from '../cluster/missed-deletions.ts'
 import type { Registration } from '../cluster/registration.ts'
 import { topicNameProblem } from '../cluster/topic-names.ts'
 import { TopicStore } from '../cluster/topic-store.ts'
@@ -50,6 +51,7 @@ export function makeServices(
   const { clock, random, disk, loggers } = ports
   const topics = makeTopicCreator(ports, config, context)
   metadata.onTopicDeleted((topic) => configs.forgetTopic(topic))
+  const stateChangeLog = loggers.get('state.change.logger', `[Broker id=${brokerId}] `)
   let featuresEpoch = -1
   void zk.exists(featurePath).then((stat) => {
     featuresEpoch = stat?.version ?? -1
@@ -67,7 +69,13 @@ export function makeServices(
     controller,
     configs,
     topics,
-    stateChangeLog: loggers.get('state.change.logger', `[Broker id=${brokerId}] `),
+    missedDeletions: new MissedDeletions({
+      zk,
+      metadata,
+      logger: stateChangeLog,
+      onDeleted: (partitions) => replicas.onPartitionsDeletedFromMetadata(partitions),
+    }),
+    stateChangeLog,
     logLevels: ports.logLevels ?? null,
     autoTopics: new AutoTopicCreation(
       () => config['auto.create.topics.enable'],

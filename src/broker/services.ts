@@ -3,6 +3,7 @@
  */
 import type { Clock, Disk, Logger, Random } from '../base/ports.ts'
 import type { MetadataCache } from '../cluster/image.ts'
+import type { MissedDeletions } from '../cluster/missed-deletions.ts'
 import type { KafkaController } from '../controller/kafka-controller.ts'
 import type { ReplicaManager } from '../replication/replica-manager.ts'
 import type { LogManager } from '../storage/log-manager.ts'
@@ -27,6 +28,7 @@ export interface BrokerServices {
   readonly random: Random
   readonly disk: Disk
   readonly metadata: MetadataCache
+  readonly missedDeletions: MissedDeletions
   readonly replicas: ReplicaManager
   readonly logs: LogManager
   readonly controller: KafkaController

@@ -92,7 +92,9 @@ export function applyUpdate(
   const deleted: DeletedPartition[] = []
   for (const topicUpdate of update.topics) {
     const before = topics.get(topicUpdate.name)
-    const after = mergeTopic(before, topicUpdate, deleted)
+    const isLost = before !== undefined && isOther(before.topicId, topicUpdate.topicId)
+    if (isLost) deleted.push(...partitionsOf(before))
+    const after = mergeTopic(isLost ? undefined : before, topicUpdate, deleted)
     if (before !== undefined) topicsById.delete(before.topicId)
     if (after === null) {
       topics.delete(topicUpdate.name)
@@ -102,6 +104,17 @@ export function applyUpdate(
     if (after.topicId !== ZERO_UUID) topicsById.set(after.topicId, after)
   }
   return { image: { controllerId: update.controllerId, brokers, topics, topicsById }, deleted }
+}
+
+function partitionsOf({ name, partitions }: TopicImage): DeletedPartition[] {
+  return partitions.flatMap((state, partition) =>
+    state === undefined ? [] : [{ topic: name, partition }],
+  )
+}
+
+/** A topic of the same name that was deleted, and its deletion not told. */
+function isOther(topicId: string, newTopicId: string): boolean {
+  return topicId !== newTopicId && topicId !== ZERO_UUID && newTopicId !== ZERO_UUID
 }
 
 /** Null when the last partition went. */
@@ -122,6 +135,16 @@ function mergeTopic(
   }
   if (partitions.every((partition) => partition === undefined)) return null
   return { name: update.name, topicId: update.topicId, partitions }
+}
+
+function deletionOf({ name, topicId, partitions }: TopicImage): TopicUpdate {
+  return {
+    name,
+    topicId,
+    partitions: partitions.flatMap((state, partition) =>
+      state === undefined ? [] : [{ ...state, partition, leader: LEADER_DURING_DELETE }],
+    ),
+  }
 }
 
 export function endpointOf(broker: AliveBroker, listener: string): Endpoint | undefined {
@@ -153,13 +176,30 @@ export class MetadataCache {
 
   apply(update: ImageUpdate): DeletedPartition[] {
     const { image, deleted } = applyUpdate(this.#image, update)
+    this.#show(image, deleted)
+    return deleted
+  }
+
+  /** Removes topics, save those of which something was told since they looked like this. */
+  forget(topics: readonly TopicImage[]): DeletedPartition[] {
+    const { controllerId, brokers } = this.#image
+    const gone = topics.filter((topic) => this.#image.topics.get(topic.name) === topic)
+    const { image, deleted } = applyUpdate(this.#image, {
+      controllerId,
+      brokers: [...brokers.values()],
+      topics: gone.map(deletionOf),
+    })
+    this.#show(image, deleted)
+    return deleted
+  }
+
+  #show(image: ClusterImage, deleted: readonly DeletedPartition[]): void {
     this.#image = image
     for (const listener of [...this.#listeners]) listener(image)
     for (const topic of new Set(deleted.map((each) => each.topic))) {
       if (image.topics.has(topic)) continue
       for (const listener of this.#deletionListeners) listener(topic)
     }
-    return deleted
   }
 
   /** Told when the last partition of a topic is gone. */

@@ -120,7 +120,7 @@ export class BrokerChanges {
     log.warn(`Broker ${brokerId} could not be told all it should know; it is told everything`)
     const partitions = context.partitionsWhere((each) => !context.isBeingDeleted(each))
     const batch = this.#ports.newBatch()
-    batch.updateMetadata([brokerId], partitions)
+    batch.updateMetadata([brokerId], [...context.partitions()])
     for (const partition of partitions) {
       const { leadership, assignment } = partition
       if (leadership === null || !assignment.replicas.includes(brokerId)) continue
@@ -150,10 +150,8 @@ export class BrokerChanges {
     brokersOnly.updateMetadata(existing, [])
     brokersOnly.send()
     const everything = this.#ports.newBatch()
-    everything.updateMetadata(
-      ids,
-      context.partitionsWhere((partition) => !context.isBeingDeleted(partition)),
-    )
+    // Those in deletion too: who was here before may not know that they are.
+    everything.updateMetadata(ids, [...context.partitions()])
     everything.send()
     const replicas = context.replicasOn(ids)
     await replicaStates.move(replicas, 'online')

@@ -92,6 +92,22 @@ test('a topic made again is found by its new id only', () => {
   assert.equal(second.topicsById.get(ID_B)?.name, 'orders')
 })
 
+test('nothing is left of a topic whose deletion was not told when there is another of its name', () => {
+  const cache = new MetadataCache()
+  const heard: string[] = []
+  cache.onTopicDeleted((topic) => heard.push(topic))
+  const update = { controllerId: 1, brokers: [] }
+  cache.apply({ ...update, topics: [orders(ID_A, partition(0, 1), partition(1, 1))] })
+  const deleted = cache.apply({ ...update, topics: [orders(ID_B, partition(0, 1))] })
+  assert.equal(cache.image.topics.get('orders')?.partitions.length, 1)
+  assert.equal(deleted.length, 2)
+  assert.deepEqual(heard, [])
+  // Not even when this one is deleted before it was told.
+  cache.apply({ ...update, topics: [orders(ID_A, partition(1, LEADER_DURING_DELETE))] })
+  assert.equal(cache.image.topics.size, 0)
+  assert.deepEqual(heard, ['orders'])
+})
+
 test('a broker is reachable on a listener that it offers', () => {
   const { image } = applyUpdate(EMPTY_IMAGE, {
     controllerId: 1,

@@ -302,4 +302,6 @@ test('I10: a broker that tells its clients something else than ZooKeeper', () =>
   assert.deepEqual(look({ leaderEpoch: 2 }), ['broker 7 tells leader epoch of t-0 2, it is 3'])
   assert.deepEqual(look({ isrNodes: [0] }), ['broker 7 tells ISR of t-0 0, it is 0,1'])
   assert.deepEqual(look({}, []), ['broker 7 tells brokers , it is 0'])
+  feeder.put('/brokers/topics/u', '{"partitions":{"0":[0,1]}}')
+  assert.deepEqual(look({}), ['broker 7 tells topics t, it is t,u'])
 })

@@ -19,6 +19,7 @@ import { RequestMetrics } from '../../src/broker/request-metrics.ts'
 import type { BrokerServices } from '../../src/broker/services.ts'
 import { createPersistentPaths } from '../../src/cluster/cluster-setup.ts'
 import { MetadataCache } from '../../src/cluster/image.ts'
+import { MissedDeletions } from '../../src/cluster/missed-deletions.ts'
 import { Registration } from '../../src/cluster/registration.ts'
 import { StateWatcher } from '../../src/cluster/state-watcher.ts'
 import { KafkaController } from '../../src/controller/kafka-controller.ts'
@@ -130,6 +131,12 @@ export class ControlBroker implements SimBroker {
     const services = {
       clock,
       metadata: this.#metadata,
+      missedDeletions: new MissedDeletions({
+        zk: this.#zk,
+        metadata: this.#metadata,
+        logger: this.#logger,
+        onDeleted: () => {},
+      }),
       controller: this.#controller,
       isStaleBrokerEpoch: (epoch: number) => epoch >= 0 && epoch < this.#registration.brokerEpoch,
       replicas: {

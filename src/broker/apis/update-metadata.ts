@@ -1,6 +1,6 @@
 // UpdateMetadata, v0-8: the controller paints our picture of the cluster. Checks in Kafka's order:
 // broker epoch, then controller epoch (shared by the three control RPCs).
-import type { ImageUpdate, TopicUpdate } from '../../cluster/image.ts'
+import { type ImageUpdate, LEADER_DURING_DELETE, type TopicUpdate } from '../../cluster/image.ts'
 import { ErrorCode } from '../../protocol/error-codes.ts'
 import { updateMetadata } from '../../protocol/messages/update-metadata.ts'
 import type { RequestOf } from '../../protocol/types.ts'
@@ -16,6 +16,7 @@ export const handleUpdateMetadata = handler(
     if (!replicas.acceptControllerEpoch(request.controllerId, request.controllerEpoch)) {
       return { errorCode: ErrorCode.STALE_CONTROLLER_EPOCH }
     }
+    services.missedDeletions.onUpdate(request.controllerEpoch, request.brokerEpoch)
     const topics = topicUpdates(request)
     const deleted = metadata.apply({
       controllerId: request.controllerId,
@@ -34,9 +35,11 @@ export const handleUpdateMetadata = handler(
       })),
       topics,
     } satisfies ImageUpdate)
-    const told = topics.reduce((sum, { partitions }) => sum + partitions.length, 0)
+    const added = topics
+      .flatMap(({ partitions }) => partitions)
+      .filter(({ leader }) => leader !== LEADER_DURING_DELETE)
     stateChangeLog.info(
-      `Add ${told - deleted.length} partitions and deleted ${deleted.length} partitions from ` +
+      `Add ${added.length} partitions and deleted ${deleted.length} partitions from ` +
         `metadata cache in response to UpdateMetadata request sent by controller ` +
         `${request.controllerId} epoch ${request.controllerEpoch} with correlation id ${correlationId}`,
     )
