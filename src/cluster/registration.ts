@@ -57,8 +57,6 @@ export class Registration {
   readonly #brokerId: number
   #own: OwnRegistration
   #brokerEpoch = -1
-  /** Of the first registration that this process made. */
-  #processEpoch = -1
   /** Sessions in which this process registered before. */
   readonly #ownSessions = new Set<bigint>()
   /** 0n while there is no registration of ours. */
@@ -118,7 +116,6 @@ export class Registration {
       const { epoch, owner } = await this.#tryRegister(path)
       if (epoch !== null) {
         this.#brokerEpoch = epoch
-        if (this.#processEpoch < 0) this.#processEpoch = epoch
         this.#registeredIn = zk.sessionId
         this.#logSuccess(epoch)
         this.#watch(path)
@@ -254,7 +251,6 @@ export class Registration {
       jmxPort: this.#own.jmxPort ?? NO_PORT,
       timestampMs: this.#ports.clock.wallMs(),
       features: new Map(),
-      processEpoch: this.#processEpoch,
     })
   }
 

@@ -21,7 +21,6 @@ type PartitionAnswer = AlterPartitionResponse['topics'][number]['partitions'][nu
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 2
 const FIRST_VERSION_WITH_BROKER_EPOCHS = 3
-const UNKNOWN_EPOCH = -1
 
 export interface AlterPartitionPorts {
   readonly context: ControllerContext
@@ -98,24 +97,20 @@ function judge(
   if (known === undefined && hasTopicIds) {
     return { partition, request, verdict: refuse(ErrorCode.UNKNOWN_TOPIC_ID) }
   }
-  const members =
+  const isr =
     version >= FIRST_VERSION_WITH_BROKER_EPOCHS
-      ? request.newIsrWithEpochs
-      : request.newIsr.map((brokerId) => ({ brokerId, brokerEpoch: UNKNOWN_EPOCH }))
-  const epochs = new Map(members.map(({ brokerId, brokerEpoch }) => [brokerId, brokerEpoch]))
+      ? request.newIsrWithEpochs.map(({ brokerId }) => brokerId)
+      : request.newIsr
   const verdict = judgeAlteration(
     partition?.leadership ?? null,
     {
       leader: senderId,
       leaderEpoch: request.leaderEpoch,
-      isr: members.map(({ brokerId }) => brokerId),
+      isr,
       leaderRecoveryState: request.leaderRecoveryState,
       partitionEpoch: request.partitionEpoch,
     },
-    (id) =>
-      context.isLive(id) &&
-      isReplicaOrMember(partition, id) &&
-      isSameLife(context, id, epochs.get(id) ?? UNKNOWN_EPOCH),
+    (id) => context.isLive(id) && isReplicaOrMember(partition, id),
     hasTopicIds ? ErrorCode.INELIGIBLE_REPLICA : ErrorCode.OPERATION_NOT_ATTEMPTED,
     context.epoch,
   )
@@ -129,14 +124,6 @@ function judge(
 function isReplicaOrMember(partition: Partition | undefined, brokerId: number): boolean {
   const isReplica = partition?.assignment.replicas.includes(brokerId) ?? false
   return isReplica || (partition?.leadership?.isr.includes(brokerId) ?? false)
-}
-
-/**
- * A broker that was started again since it caught up may lack what it had (KIP-903; Kafka's controller in
- * ZooKeeper mode does not ask, its brokers do not tell).
- */
-function isSameLife({ brokers }: ControllerContext, brokerId: number, asked: number): boolean {
-  return asked === UNKNOWN_EPOCH || asked === brokers.get(brokerId)?.epoch
 }
 
 /** What a leader wants its partition to be. */

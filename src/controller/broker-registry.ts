@@ -49,10 +49,8 @@ export class BrokerRegistry {
         this.#log.error(`${path}: ${decoded.message}; the broker is ignored`)
         return null
       }
-      const { endpoints, rack, features, processEpoch: told = null } = decoded.value
-      const epoch = Number(stat.czxid)
-      const processEpoch = told === -1 ? epoch : told
-      return { id: brokerId, epoch, processEpoch, endpoints, rack, features }
+      const { endpoints, rack, features } = decoded.value
+      return { id: brokerId, epoch: Number(stat.czxid), endpoints, rack, features }
     } catch (error) {
       if (isZkError(error, 'NO_NODE')) return null
       throw error

@@ -27,8 +27,6 @@ export interface Broker {
   readonly id: number
   /** czxid of the registration. */
   readonly epoch: number
-  /** That of the first registration that its process made; null for a broker of Kafka. */
-  readonly processEpoch: number | null
   readonly endpoints: readonly RegisteredEndpoint[]
   readonly rack: string | null
   readonly features: ReadonlyMap<string, { readonly min: number; readonly max: number }>
@@ -181,17 +179,6 @@ export class ControllerContext {
 
   isOnOfflineDir(partition: Partition, brokerId: number): boolean {
     return this.offlineDirs.get(brokerId)?.has(partition) ?? false
-  }
-
-  /** As if it were on a failed log directory. */
-  markOffline(partition: Partition, brokerId: number): void {
-    const partitions = this.offlineDirs.get(brokerId)
-    if (partitions === undefined) this.offlineDirs.set(brokerId, new Set([partition]))
-    else partitions.add(partition)
-  }
-
-  markOnline(partition: Partition, brokerId: number): void {
-    this.offlineDirs.get(brokerId)?.delete(partition)
   }
 
   isBeingDeleted(partition: Partition): boolean {

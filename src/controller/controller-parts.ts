@@ -20,7 +20,6 @@ import { LegacyRequests } from './legacy-requests.ts'
 import { Notifications } from './notifications.ts'
 import { PartitionStates } from './partition-states.ts'
 import { Reassignment } from './reassignment.ts'
-import { Rebirths } from './rebirths.ts'
 import { ReplicaStates } from './replica-states.ts'
 import { RequestBatch } from './request-batch.ts'
 import { StateWriter } from './state-writer.ts'
@@ -79,7 +78,6 @@ interface Foundation extends ControllerPorts {
 interface StateMachines {
   readonly partitionStates: PartitionStates
   readonly replicaStates: ReplicaStates
-  readonly rebirths: Rebirths
   readonly topicDeletion: TopicDeletion
   readonly reassignment: Reassignment
   readonly legacy: LegacyRequests
@@ -158,7 +156,6 @@ function makeStateMachines(foundation: Foundation): StateMachines {
   })
   const replicaStates = new ReplicaStates(foundation)
   const shared = { ...foundation, partitionStates, replicaStates }
-  const rebirths = new Rebirths(shared)
   const topicDeletion = new TopicDeletion({
     ...shared,
     onDeleted: (name) => legacy.forgetReassignments(({ topic }) => topic === name),
@@ -180,7 +177,7 @@ function makeStateMachines(foundation: Foundation): StateMachines {
         legacy.processPreferredElection(),
       ),
   })
-  return { partitionStates, replicaStates, rebirths, topicDeletion, reassignment, legacy }
+  return { partitionStates, replicaStates, topicDeletion, reassignment, legacy }
 }
 
 function makeReactions(below: Foundation & StateMachines): Reactions {

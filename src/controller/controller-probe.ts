@@ -4,7 +4,7 @@
  * broker may then remove its `/controller` and its registration, in one multi that checks that no
  * election took place meanwhile. A wrong suspicion is harmless: the suspect registers anew and
  * stands for election like everybody, and the epochs fence what it did before. (Ours; Kafka waits
- * for the session. Its brokers do not register anew, so the registration of one of them stays.)
+ * for the session.)
  */
 
 import type { Clock, Logger } from '../base/ports.ts'
@@ -111,9 +111,7 @@ export class ControllerProbe {
       const endpoint = now.value.endpoints.find((each) => each.listener === listener())
       // It has moved: it refuses where it is no more.
       if (endpoint?.host !== host || endpoint.port !== port) return this.watch(brokerId)
-      if (now.value.processEpoch !== undefined) {
-        ops.push({ kind: 'delete', path: brokerPath(brokerId), version: found.stat.version })
-      }
+      ops.push({ kind: 'delete', path: brokerPath(brokerId), version: found.stat.version })
     }
     log.info(`Controller ${brokerId} refuses connections at ${host}:${port}: it is deposed`)
     await zk.multi(ops)

@@ -84,11 +84,8 @@ export class Controller {
     log.info('Sending update metadata request')
     brokerChanges.tellBrokers()
     const loadedMs = stats.nowMs()
-    const { rebirths } = this.parts
-    await rebirths.begin()
     await this.parts.replicaStates.startup()
     await this.parts.partitionStates.startup()
-    await rebirths.end()
     stats.onPhase('leaders_elected', loadedMs)
     stats.onTelling(loadedMs)
     this.parts.channels.noticeAllTold()
@@ -114,8 +111,7 @@ export class Controller {
   }
 
   async #initializeContext(): Promise<void> {
-    const { context, registry, topicChanges, writer, channels, finalized, log, rebirths } =
-      this.parts
+    const { context, registry, topicChanges, writer, channels, finalized, log } = this.parts
     for (const broker of await registry.readAll()) {
       if (supportsFeatures(broker, finalized.levels)) context.brokers.set(broker.id, broker)
       else log.error(`Ignoring registration of broker ${broker.id}: incompatible features`)
@@ -127,10 +123,7 @@ export class Controller {
     const states = await writer.readAll(partitions)
     partitions.forEach((partition, at) => {
       const state = states[at]!
-      if (state.kind === 'ok') {
-        partition.leadership = state.leadership
-        rebirths.look(partition, state.zxid)
-      }
+      if (state.kind === 'ok') partition.leadership = state.leadership
       if (state.kind === 'undecodable') log.error(`The state of ${partition}: ${state.reason}`)
     })
     for (const broker of context.brokers.values()) channels.add(broker)
@@ -224,15 +217,14 @@ export class Controller {
   /**
    * Nobody listens any more where a broker served: it is dead, although its session still lives.
    * Its registration goes now, guarded by our epoch and only if it is that life of the broker, at that
-   * address; everything else follows from that. If it was alive after all, it registers anew, which one
-   * of Kafka's would not do. One that is shutting down has closed its network on purpose, and ends its
-   * session itself.
+   * address; everything else follows from that. If it was alive after all, it registers anew. One that
+   * is shutting down has closed its network on purpose, and ends its session itself.
    */
   async #onBrokerRefused(target: ChannelTarget, brokerEpoch: number): Promise<void> {
     const { context, fence, log } = this.parts
     const { brokerId, host, port } = target
     const known = context.brokers.get(brokerId)
-    if (known?.epoch !== brokerEpoch || known.processEpoch === null) return
+    if (known?.epoch !== brokerEpoch) return
     if (brokerId === this.#ports.brokerId || context.shuttingDown.has(brokerId)) return
     const path = brokerPath(brokerId)
     try {

@@ -30,8 +30,7 @@ export interface StateChange {
 }
 
 export type StateRead =
-  /** `zxid`: of the last write. */
-  | { readonly kind: 'ok'; readonly leadership: Leadership; readonly zxid: number }
+  | { readonly kind: 'ok'; readonly leadership: Leadership }
   | { readonly kind: 'missing' }
   | { readonly kind: 'undecodable'; readonly reason: string }
 
@@ -56,8 +55,7 @@ export class StateWriter {
       const { data, stat } = await this.#zk.get(path)
       const decoded = decodePartitionState(data)
       if (decoded.kind === 'error') return { kind: 'undecodable', reason: decoded.message }
-      const leadership = { ...decoded.value, partitionEpoch: stat.version }
-      return { kind: 'ok', leadership, zxid: Number(stat.mzxid) }
+      return { kind: 'ok', leadership: { ...decoded.value, partitionEpoch: stat.version } }
     } catch (error) {
       if (isZkError(error, 'NO_NODE')) return { kind: 'missing' }
       throw error

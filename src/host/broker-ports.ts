@@ -26,7 +26,7 @@ export function systemBrokerPorts(
   const end = async (session: SessionProof): Promise<void> => {
     if (latest === null) throw new Error('there is no ZooKeeper session')
     const { client, connect } = latest
-    await endSession(zkPorts, connect, session, client.sessionTimeoutMs)
+    await endSession(systemTransport, connect, session, client.sessionTimeoutMs)
   }
   const current = (): SessionProof | null => {
     if (latest?.client.state !== 'connected') return null

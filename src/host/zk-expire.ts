@@ -3,7 +3,7 @@
  * both in one packet, since the owner reconnects at once and would take it back. What the owner sees is
  * an expired session.
  */
-import type { Clock, Socket, Transport } from '../base/ports.ts'
+import type { Socket, Transport } from '../base/ports.ts'
 import { formatServer, parseConnectString } from '../zk/connect-string.ts'
 import {
   encodeConnectRequest,
@@ -17,7 +17,7 @@ const ANSWER_TIMEOUT_MS = 5_000
 
 /** Rejects when no server could be told. */
 export async function endSession(
-  { transport, clock }: { readonly transport: Transport; readonly clock: Clock },
+  transport: Transport,
   connect: string,
   session: SessionCredentials,
   sessionTimeoutMs: number,
@@ -30,7 +30,7 @@ export async function endSession(
   for (const server of parseConnectString(connect).servers) {
     try {
       const socket = await transport.connect(server.host, server.port, CONNECT_TIMEOUT_MS)
-      await untilClosed(socket, packets, clock)
+      await untilClosed(socket, packets)
       return
     } catch (error) {
       failures.push(`${formatServer(server)}: ${(error as Error).message}`)
@@ -40,16 +40,16 @@ export async function endSession(
 }
 
 /** The server closes the connection once the session is closed. */
-function untilClosed(socket: Socket, packets: readonly Buffer[], clock: Clock): Promise<void> {
+function untilClosed(socket: Socket, packets: readonly Buffer[]): Promise<void> {
   return new Promise((resolve, reject) => {
     let hasAnswered = false
-    const cancel = clock.after(ANSWER_TIMEOUT_MS, () => socket.destroy())
+    const timer = setTimeout(() => socket.destroy(), ANSWER_TIMEOUT_MS)
     socket.setHandlers({
       onData: () => {
         hasAnswered = true
       },
       onClose: () => {
-        cancel()
+        clearTimeout(timer)
         if (hasAnswered) resolve()
         else reject(new Error('no answer'))
       },

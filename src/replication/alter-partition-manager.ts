@@ -134,9 +134,9 @@ export class AlterPartitionManager {
           partitionIndex: partition.index,
           leaderEpoch: change.leaderEpoch,
           partitionEpoch: change.partitionEpoch,
-          newIsr: change.newIsr.map(({ brokerId }) => brokerId),
-          // Kafka's controllers in ZooKeeper mode do not look at the epochs.
-          newIsrWithEpochs: change.newIsr,
+          newIsr: change.newIsr,
+          // Epochs of members mean something to a KRaft controller only.
+          newIsrWithEpochs: change.newIsr.map((brokerId) => ({ brokerId, brokerEpoch: -1 })),
         })),
       })),
     }

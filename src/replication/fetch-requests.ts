@@ -191,14 +191,11 @@ export class FetchRequests {
 
   #modeOf(call: FetchCall): ReadMode {
     const { request, version } = call
-    const { replicaId, replicaEpoch } =
-      version >= FIRST_WITH_REPLICA_STATE
-        ? request.replicaState
-        : { replicaId: request.replicaId, replicaEpoch: -1 }
+    const replicaId =
+      version >= FIRST_WITH_REPLICA_STATE ? request.replicaState.replicaId : request.replicaId
     const isFollower = replicaId >= 0
     return {
       replicaId,
-      replicaEpoch,
       isFollower,
       leaderOnly: isFollower || version < FIRST_FROM_ANY_REPLICA,
       isolation: isFollower ? 'log-end' : isolationOf(request.isolationLevel),

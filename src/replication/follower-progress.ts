@@ -7,8 +7,6 @@ const NEVER_MS = Number.NEGATIVE_INFINITY
 
 export class FollowerProgress {
   readonly brokerId: number
-  /** Epoch of the registration under which it fetches; -1 when it does not say. */
-  brokerEpoch = -1
   /** A member of the committed ISR. Kept by the partition. */
   isInIsr = false
   /** -1 until its first fetch from this leader. */
@@ -23,18 +21,6 @@ export class FollowerProgress {
 
   constructor(brokerId: number) {
     this.brokerId = brokerId
-  }
-
-  /**
-   * On every fetch. False for one that comes late, of an earlier life of the broker. What a new one has
-   * is not known before it says so (KIP-903).
-   */
-  isFromLife(brokerEpoch: number): boolean {
-    if (brokerEpoch < 0 || brokerEpoch === this.brokerEpoch) return true
-    if (brokerEpoch < this.brokerEpoch) return false
-    if (this.brokerEpoch >= 0) this.logEndOffset = -1
-    this.brokerEpoch = brokerEpoch
-    return true
   }
 
   /** On a fetch that does not diverge. `leaderEndOffset` as it was when the fetch was read. */

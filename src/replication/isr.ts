@@ -9,13 +9,7 @@ import type { FollowerProgress } from './follower-progress.ts'
 /** `isr` is the committed one, as written in the state znode. */
 export type IsrState =
   | { readonly kind: 'committed'; readonly isr: readonly number[] }
-  | {
-      readonly kind: 'pending-expand'
-      readonly isr: readonly number[]
-      readonly joining: number
-      /** Of the registration under which it has caught up; -1 when that is not known. */
-      readonly joiningEpoch: number
-    }
+  | { readonly kind: 'pending-expand'; readonly isr: readonly number[]; readonly joining: number }
   | {
       readonly kind: 'pending-shrink'
       readonly isr: readonly number[]

@@ -16,8 +16,6 @@ import {
 export interface ReadMode {
   /** A broker id, -1 for a consumer, -2 for a debugging tool. */
   readonly replicaId: number
-  /** Of the follower's registration; -1 when it does not say. */
-  readonly replicaEpoch: number
   readonly isFollower: boolean
   /** From version 11 on, consumers may read from any replica (KIP-392). */
   readonly leaderOnly: boolean
@@ -89,9 +87,6 @@ export function readPartition(
   if (mode.isFollower) {
     entry.follower = partition.follower(mode.replicaId) ?? null
     if (entry.follower === null) return failedRead(entry, unassigned(position.currentLeaderEpoch))
-    if (!entry.follower.isFromLife(mode.replicaEpoch)) {
-      return failedRead(entry, ErrorCode.NOT_LEADER_OR_FOLLOWER)
-    }
   }
   const preferred = mode.isFollower ? -1 : mode.chooseReplica(partition, position.fetchOffset)
   if (preferred >= 0) return withoutData(entry, log, null, preferred)

@@ -55,8 +55,7 @@ export interface PartitionEvents {
 export interface IsrChange {
   readonly leaderEpoch: number
   readonly partitionEpoch: number
-  /** The broker epoch of one that joins, -1 for the others and where it is not known. */
-  readonly newIsr: readonly { readonly brokerId: number; readonly brokerEpoch: number }[]
+  readonly newIsr: readonly number[]
 }
 
 export type IsrAnswer =
@@ -366,8 +365,7 @@ export class Partition {
     const pausedMs = this.#host.clock.monotonicMs() - follower.refusedAtMs
     if (pausedMs < REFUSED_PAUSE_MS) return
     follower.forgetRefusal()
-    const joiningEpoch = follower.brokerEpoch
-    this.#propose({ kind: 'pending-expand', isr, joining, joiningEpoch })
+    this.#propose({ kind: 'pending-expand', isr, joining })
   }
 
   #propose(state: PendingIsrState): void {
@@ -379,10 +377,7 @@ export class Partition {
     const change: IsrChange = {
       leaderEpoch: this.leaderEpoch,
       partitionEpoch: this.partitionEpoch,
-      newIsr: proposedIsr(state).map((brokerId) => {
-        const isJoining = state.kind === 'pending-expand' && state.joining === brokerId
-        return { brokerId, brokerEpoch: isJoining ? state.joiningEpoch : -1 }
-      }),
+      newIsr: proposedIsr(state),
     }
     this.#host.submitIsrChange(this, change, (answer) => this.#onIsrAnswer(state, answer))
   }

@@ -32,21 +32,14 @@ export interface BrokerRegistration {
   /** When it registered, milliseconds since 1970; null when the text is none. */
   readonly timestampMs: number | null
   readonly features: ReadonlyMap<string, { readonly min: number; readonly max: number }>
-  /**
-   * Ours: the broker epoch of the first registration that the process made, -1 in that one. Absent:
-   * Kafka's, which does not tell a new session from a new process.
-   */
-  readonly processEpoch?: number
 }
 
 const BROKER_VERSION = 5
-/** Readers of Kafka ignore what they do not know. */
-const PROCESS_EPOCH = 'samsa_process_epoch'
 const PLAINTEXT = 0
 const ENDPOINT = /^(.*):\/\/\[?([0-9a-zA-Z\-%._:]*)\]?:(-?[0-9]+)$/
 
 export function encodeBrokerRegistration(registration: BrokerRegistration): Buffer {
-  const { endpoints, rack, features, processEpoch } = registration
+  const { endpoints, rack, features } = registration
   const first = endpoints.find((endpoint) => endpoint.securityProtocol === PLAINTEXT)
   const ranges = [...features].map(([name, { min, max }]) => [
     name,
@@ -64,7 +57,6 @@ export function encodeBrokerRegistration(registration: BrokerRegistration): Buff
     host: first?.host ?? null,
     version: BROKER_VERSION,
     timestamp: String(registration.timestampMs ?? -1),
-    ...(processEpoch === undefined ? {} : { [PROCESS_EPOCH]: processEpoch }),
   })
 }
 
@@ -79,7 +71,6 @@ export function decodeBrokerRegistration(data: Buffer | null): Decoded<BrokerReg
       jmxPort: root.int32('jmx_port'),
       timestampMs: Number.isSafeInteger(timestamp) ? timestamp : null,
       features: version >= BROKER_VERSION ? readFeatures(root) : new Map(),
-      ...(root.has(PROCESS_EPOCH) ? { processEpoch: root.integer(PROCESS_EPOCH) } : {}),
     }
   })
 }

@@ -38,19 +38,6 @@ test('a registration is one multi: data version 1, and the czxid is the broker e
   assert.equal(await portOf(t.others), 9092)
 })
 
-test('a registration says whether the process is the one that registered before', async () => {
-  const { t, registration } = await open()
-  const processEpochOf = async () => {
-    const decoded = decodeBrokerRegistration((await t.others.get(PATH)).data)
-    return decoded.kind === 'ok' ? decoded.value.processEpoch : undefined
-  }
-  const first = await registration.register()
-  assert.equal(await processEpochOf(), -1)
-  await t.others.delete(PATH, -1)
-  assert.ok((await registration.register()) > first)
-  assert.equal(await processEpochOf(), first)
-})
-
 test('a registration whose reply was lost is recognised as our own', async () => {
   const { t, registration } = await open()
   t.own.loseReplies()

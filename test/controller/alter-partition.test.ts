@@ -181,22 +181,6 @@ test('a broker that is no replica, or not any more, cannot join an ISR', async (
   assert.equal(await cluster.state('t', 0), '(2,0,[2,3],0)')
 })
 
-test('KIP-903: a broker that was started again since it caught up cannot join an ISR', async () => {
-  const { cluster, request } = await clusterWithTopic([2, 3, 1])
-  const ask = async (brokerEpoch: number) => {
-    const { leaderEpoch, partitionEpoch } = await cluster.leadership('t', 0)
-    const newIsrWithEpochs = [2, 3].map((id) => ({ brokerId: id, brokerEpoch: -1 }))
-    newIsrWithEpochs[1]!.brokerEpoch = brokerEpoch
-    const change = { leaderEpoch, partitionEpoch, newIsrWithEpochs }
-    return (await request(3, change)).topics[0]?.partitions[0]?.errorCode
-  }
-  const before = cluster.broker(3).epoch
-  await cluster.broker(3).die()
-  await cluster.restart(3)
-  assert.equal(await ask(before), ErrorCode.INELIGIBLE_REPLICA)
-  assert.equal(await ask(cluster.broker(3).epoch), ErrorCode.NONE)
-})
-
 test('I9: somebody else changed the state: the loser hears it, the cache is healed', async () => {
   const { cluster, request } = await clusterWithTopic()
   const other = '{"version":1,"leader":2,"leader_epoch":0,"controller_epoch":1,"isr":[2,1]}'

@@ -75,7 +75,6 @@ class Peer {
 const broker = (id: number, listener = 'PLAINTEXT'): Broker => ({
   id,
   epoch: 77,
-  processEpoch: null,
   endpoints: [{ listener, host: 'h', port: 1, securityProtocol: 0 }],
   rack: null,
   features: new Map(),

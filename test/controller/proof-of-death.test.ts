@@ -88,33 +88,6 @@ test('wrongly suspected: the controller resigns, an election follows, no more', 
   assert.equal(await cluster.state('t', 0), '(2,0,[2,3],0)')
 })
 
-test('a broker of Kafka would not register again: its session decides', async () => {
-  const cluster = await ControllerCluster.start(3)
-  const kafka = cluster.addBroker(4)
-  kafka.tellsProcess = false
-  await kafka.start()
-  await cluster.createTopic('t', { 0: [4, 3] })
-  await kafka.kill()
-  await cluster.advance(2_000)
-  assert.equal(await cluster.exists('/brokers/ids/4'), true)
-  await cluster.advance(6_000)
-  assert.equal(await cluster.exists('/brokers/ids/4'), false)
-  assert.equal((await cluster.leadership('t', 0)).leader, 3)
-})
-
-test('a controller of Kafka that refuses is deposed, and stays registered', async () => {
-  const cluster = await ControllerCluster.empty()
-  const kafka = cluster.addBroker(1)
-  kafka.tellsProcess = false
-  await kafka.start()
-  await cluster.addBroker(2).start()
-  await cluster.advance(200)
-  await kafka.kill()
-  await cluster.advance(200)
-  assert.equal(cluster.controller.id, 2)
-  assert.equal(await cluster.exists('/brokers/ids/1'), true)
-})
-
 test('a broker that has moved refuses at its old address: that proves nothing', async () => {
   const cluster = await ControllerCluster.start(3)
   await cluster.createTopic('t', { 0: [2, 3] })

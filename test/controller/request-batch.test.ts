@@ -16,14 +16,7 @@ function setUp() {
     const external = { listener: 'EXTERNAL', host: `e${id}`, port: 80 + id, securityProtocol: 1 }
     const endpoints = [endpoint, external]
     const rack = id === 1 ? 'r1' : null
-    context.brokers.set(id, {
-      id,
-      epoch: 100 + id,
-      processEpoch: null,
-      endpoints,
-      rack,
-      features: new Map(),
-    })
+    context.brokers.set(id, { id, epoch: 100 + id, endpoints, rack, features: new Map() })
   }
   const topic = context.addTopic('t', TOPIC_ID)
   const assignment = { replicas: [3, 1, 2], adding: [3], removing: [2] }

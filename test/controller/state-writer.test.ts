@@ -66,9 +66,10 @@ test('the conflict of one is told with what is stored; the others are written', 
     outcomes.map(({ kind }) => kind),
     ['ok', 'conflict', 'ok'],
   )
-  const stored = outcomes[1]?.kind === 'conflict' ? outcomes[1].stored : null
-  const expected = leadership({ isr: [1], partitionEpoch: 1 })
-  assert.deepEqual(stored?.kind === 'ok' && stored.leadership, expected)
+  assert.deepEqual(outcomes[1], {
+    kind: 'conflict',
+    stored: { kind: 'ok', leadership: leadership({ isr: [1], partitionEpoch: 1 }) },
+  })
 })
 
 test('states that are there already are told, ours and others', async () => {

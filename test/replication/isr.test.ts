@@ -50,12 +50,7 @@ test('a follower takes the high watermark of its leader as far as its own log re
 })
 
 test('while it expands the maximal ISR has the newcomer, while it shrinks the leaver', () => {
-  const expanding: IsrState = {
-    kind: 'pending-expand',
-    isr: [1, 2],
-    joining: 3,
-    joiningEpoch: -1,
-  }
+  const expanding: IsrState = { kind: 'pending-expand', isr: [1, 2], joining: 3 }
   const shrinking: IsrState = { kind: 'pending-shrink', isr: [1, 2, 3], leaving: [2] }
   assert.deepEqual(maximalIsr(expanding), [1, 2, 3])
   assert.deepEqual(proposedIsr(expanding), [1, 2, 3])

@@ -1,8 +1,6 @@
 /** Brokers, their hosts and their ZooKeeper, and what can befall them. */
 
 import { fillableDisk } from '../../src/host/fillable-disk.ts'
-import { endSession } from '../../src/host/zk-expire.ts'
-import type { ZkJsClient } from '../../src/host/zk-js.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
 import type { SimNetwork } from './network.ts'
 import {
@@ -34,8 +32,6 @@ interface Host {
   broker: SimBroker | null
 }
 
-/** What is said when somebody takes over a session to end it. */
-const SESSION_TIMEOUT_MS = 6000
 /** A broker that cannot start now, such as while ZooKeeper is away, is started again. */
 const RESTART_PAUSE_MS = 1000
 
@@ -91,6 +87,7 @@ export class SimCluster {
     if (host.process !== null) return
     const process = new SimProcess(this.network.world, hostOf(id))
     host.process = process
+    this.network.powerOn(hostOf(id))
     const broker = this.#makeBroker(host, process)
     host.broker = broker
     try {
@@ -104,7 +101,6 @@ export class SimCluster {
 
   /** Starts it, and again when it gives up, as whoever runs a broker would. */
   keepStarting(id: number): void {
-    if (this.network.isDown(hostOf(id))) return
     this.start(id).catch(() => {
       this.network.world.plan(RESTART_PAUSE_MS, () => this.keepStarting(id))
     })
@@ -122,12 +118,6 @@ export class SimCluster {
   powerOff(id: number): void {
     this.network.powerOff(hostOf(id))
     this.kill(id)
-  }
-
-  /** The host is up again, and its broker is started. */
-  powerOn(id: number): void {
-    this.network.powerOn(hostOf(id))
-    this.keepStarting(id)
   }
 
   /** What a host that is off had not synced is gone. */
@@ -198,31 +188,16 @@ export class SimCluster {
       ['zookeeper.connect', this.zookeeper.connectString],
       ...Object.entries(this.#options.settings),
     ])
-    const { clock } = process
-    const transport = this.network.transportOf(process)
-    let client: ZkJsClient | null = null
     return this.#options.createBroker(
       {
-        clock,
+        clock: process.clock,
         random,
         disk: fillableDisk(disk.viewOf(process), { isFull, fitting }),
-        transport,
+        transport: this.network.transportOf(process),
         loggers: this.#trace.loggersOf(hostOf(id)),
         hostName: hostOf(id),
-        connectZooKeeper: (connect, sessionTimeoutMs) => {
-          client = this.zookeeper.clientFor(process, random, sessionTimeoutMs, connect)
-          return client
-        },
-        zooKeeperSessions: {
-          current: () =>
-            client?.state === 'connected'
-              ? { id: client.sessionId, password: client.sessionPassword }
-              : null,
-          end: (proof) => {
-            const to = this.zookeeper.connectString
-            return endSession({ transport, clock }, to, proof, SESSION_TIMEOUT_MS)
-          },
-        },
+        connectZooKeeper: (connect, sessionTimeoutMs) =>
+          this.zookeeper.clientFor(process, random, sessionTimeoutMs, connect),
         onFatal: (reason, cause) => {
           if (full.size > 0) this.#endByFullDisk(host, process)
           else this.network.world.fail(new Error(`${hostOf(id)}: ${reason}`, { cause }))

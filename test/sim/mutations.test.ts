@@ -14,7 +14,7 @@ interface Mutation {
   readonly file: string
   /** What stands there, and what is put in its place. */
   readonly edits: readonly (readonly [find: string, replace: string])[]
-  /** For those that need more of one fault than a minute brings, or a scenario of their own. */
+  /** For those that need more of one fault than a minute brings. */
   readonly flags?: readonly string[]
 }
 
@@ -102,25 +102,6 @@ const MUTATIONS: readonly Mutation[] = [
     file: 'src/storage/log-loader.ts',
     edits: [['  segment.truncateAt(position, endOffset)\n', '']],
     flags: [...DENSE, '--only', 'disk-full'],
-  },
-  {
-    name: 'a follower joins the ISR before it has what an earlier leader may have committed',
-    file: 'src/replication/isr.ts',
-    edits: [[' && followerEndOffset >= epochStartOffset', '']],
-    flags: ['epoch-start'],
-  },
-  {
-    name: 'a broker joins the ISR by what it had before it was started again',
-    file: 'src/controller/alter-partition.ts',
-    edits: [
-      ['return asked === UNKNOWN_EPOCH || asked === brokers.get(brokerId)?.epoch', 'return true'],
-    ],
-    flags: ['earlier-life'],
-  },
-  {
-    name: 'a new controller believes that a leader has what it had before it was started again',
-    file: 'src/controller/rebirths.ts',
-    edits: [['if (since > zxid)', 'if (since < 0)']],
   },
 ]
 

@@ -8,14 +8,12 @@
  *     node test/sim/run.ts log-dirs --seed 1        two log directories in each broker
  *     node test/sim/run.ts flush --seed 1           each write synced, any host may lose power
  *     node test/sim/run.ts control-plane --seed 1   topics come, go and move; without data
- *     node test/sim/run.ts epoch-start --seed 1     one of the disasters in `scripts.ts`
  */
 
 import { parseArgs } from 'node:util'
 import { runCluster, TWO_LOG_DIRS } from './cluster-run.ts'
 import { runControlPlane } from './control-plane.ts'
 import { FAULT_KINDS } from './faults.ts'
-import { runScript, SCRIPTS } from './scripts.ts'
 import { type Simulation, SimulationError } from './simulate.ts'
 
 const { values, positionals } = parseArgs({
@@ -70,17 +68,7 @@ async function scenario(name: string): Promise<Scenario> {
     const deletesEarly = name === 'deletions'
     return (seed, durationMs) => runControlPlane(seed, { durationMs, faults, deletesEarly })
   }
-  if (name in SCRIPTS) return (seed) => runScript(name, seed)
-  const names = [
-    'cluster',
-    'moves',
-    'log-dirs',
-    'flush',
-    'control-plane',
-    'deletions',
-    ...Object.keys(SCRIPTS),
-  ]
-  throw new Error(`no scenario ${name}: ${names.join(', ')}`)
+  throw new Error(`no scenario ${name}: cluster, moves, log-dirs, flush, control-plane, deletions`)
 }
 
 function report(seed: number, error: unknown): void {

@@ -1,7 +1,6 @@
 /** What the simulator needs of a broker, and what it gives to it. */
 
 import type { Clock, Disk, Loggers, Random, Transport } from '../../src/base/ports.ts'
-import type { ZooKeeperSessions } from '../../src/broker/earlier-session.ts'
 import type { ZkClient } from '../../src/zk/zk-client.ts'
 
 export interface SimBrokerPorts {
@@ -14,7 +13,6 @@ export interface SimBrokerPorts {
   readonly hostName: string
   /** A new client with a new session, each time. */
   readonly connectZooKeeper: (connect: string, sessionTimeoutMs: number) => ZkClient
-  readonly zooKeeperSessions: ZooKeeperSessions
   /** It cannot go on; while it has a disk with room that is a fault of the broker. */
   readonly onFatal: (reason: string, cause?: unknown) => void
 }

@@ -32,7 +32,7 @@ export class SimZooKeeper {
   }
 
   get isUp(): boolean {
-    return this.#process !== null && !this.#process.isPaused
+    return this.#process !== null
   }
 
   get connectString(): string {

@@ -54,10 +54,7 @@ export class TestBroker {
   }
   rack: string | null = null
   epoch = -1
-  /** As ours do; Kafka's do not. */
-  tellsProcess = true
   host = 'h'
-  #processEpoch = -1
   /** How it takes connections: refuses when its process is gone, hangs when it is cut off. */
   network: 'up' | 'refuses' | 'silent' = 'up'
   readonly channels = new Set<RecordedChannel>()
@@ -119,7 +116,6 @@ export class TestBroker {
     const [, set] = result.results
     assert(set?.kind === 'set')
     this.epoch = Number(set.stat.czxid)
-    if (this.#processEpoch < 0) this.#processEpoch = this.epoch
     return this.epoch
   }
 
@@ -139,7 +135,6 @@ export class TestBroker {
       jmxPort: -1,
       timestampMs: this.#cluster.clock.wallMs(),
       features: new Map(),
-      ...(this.tellsProcess ? { processEpoch: this.#processEpoch } : {}),
     })
   }
 
@@ -234,9 +229,7 @@ export class ControllerCluster {
 
   /** A new process of a broker that stopped or died. */
   async restart(id: number): Promise<TestBroker> {
-    const { tellsProcess } = this.broker(id)
     const broker = this.addBroker(id)
-    broker.tellsProcess = tellsProcess
     await broker.start()
     return broker
   }
