@@ -126,6 +126,20 @@ test('a partition that cannot be read yet is told how long so far', () => {
   assert.deepEqual([later.unreadableMs, later.readOutages[0]!.firstMs], [6_100, 6_095])
 })
 
+test('a gap is over with the next answer, though its length is told a millisecond shorter', () => {
+  const script = threeBrokers().at(900).reads('t', 0, 4, 895).at(1_000).fault('f1', 'kill', 1)
+  script.at(1_287).reads('t', 0, 0, 990)
+  const failover = onlyOne(script.at(1_300).reads('t', 0, 2, 1_286, 295.5))
+  assert.deepEqual([failover.readOutages[0]!.firstMs, failover.unreadableMs], [286, 295.5])
+})
+
+test('a gap is over with the next answer, also when the longest gap since is another one', () => {
+  const script = threeBrokers().at(900).reads('t', 0, 4, 995).at(1_000).fault('f1', 'kill', 1)
+  script.at(1_010).reads('t', 0, 0, 995)
+  const failover = onlyOne(script.at(9_000).reads('t', 0, 2, 8_990, 90))
+  assert.deepEqual([failover.readOutages[0]!.firstMs, failover.unreadableMs], [10, 15])
+})
+
 test('a run from before reads were measured has its writes, and no phase of reads', () => {
   const old = controllerKilled().events.filter(
     (event) =>

@@ -54,11 +54,19 @@ function addGap(
   const name = partitionName(topic, partition)
   for (const record of open) {
     const was = record.before.get(name)
-    if (was === undefined || !isOfRecord(record, times)) continue
+    if (was === undefined) continue
     const gaps = record.gaps[what]
     const old = gaps.get(name)
+    // Clocks differ by a millisecond: what ends a gap need not be as long as it was said to be so far.
+    const hasEnded = old?.firstMs === null && times.firstMs !== null
+    if (!isOfRecord(record, times)) {
+      if (!hasEnded) continue
+      gaps.set(name, { ...old, firstMs: old.untilMs })
+      record.revision += 1
+      continue
+    }
     const lastedMs = times.untilMs - times.lastMs
-    if (old !== undefined && old.untilMs - old.lastMs > lastedMs) continue
+    if (old !== undefined && !hasEnded && old.untilMs - old.lastMs > lastedMs) continue
     gaps.set(name, { topic, partition, isLed: was.isLed, ...times })
     if (times.firstMs !== null) mark(record, times.firstMs)
     else record.revision += 1
