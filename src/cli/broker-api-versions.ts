@@ -3,11 +3,12 @@
 import type { Command } from 'commander'
 import type { BrokerNode, ClusterClient } from '../client/cluster-client.ts'
 import type { VersionSpan } from '../client/connections.ts'
+import { CallTimeoutError } from '../client/kafka-error.ts'
 import { KNOWN_APIS, type KnownApi } from '../protocol/api-keys.ts'
 import type { CliIo } from './cli-io.ts'
 import { exceptionText } from './exception-names.ts'
 import type { OpenCluster } from './open-cluster.ts'
-import { checkRequired, toolCommand, UsageError } from './tool-command.ts'
+import { checkRequired, PlainError, toolCommand, UsageError } from './tool-command.ts'
 
 interface BrokerApiVersionsOptions {
   readonly bootstrapServer?: string
@@ -34,9 +35,10 @@ export function brokerApiVersionsCommand(io: CliIo, open: OpenCluster): Command 
         bootstrap: options.bootstrapServer!,
         clientId: 'admin-1',
         configFile: options.commandConfig,
+        callTimeoutMs: 0,
       })
       try {
-        const { brokers } = await client.metadata([])
+        const { brokers } = await anyAnswer(client, options.bootstrapServer!)
         for (const broker of [...brokers].sort((a, b) => a.nodeId - b.nodeId)) {
           io.stdout(`${nodeText(broker)} -> ${await describeBroker(client, broker)}\n`)
         }
@@ -45,6 +47,19 @@ export function brokerApiVersionsCommand(io: CliIo, open: OpenCluster): Command 
       }
     },
   })
+}
+
+/** Each bootstrap broker has one chance. */
+async function anyAnswer(client: ClusterClient, bootstrap: string) {
+  try {
+    return await client.metadata([])
+  } catch (error) {
+    if (!(error instanceof CallTimeoutError)) throw error
+    const nodes = bootstrap
+      .split(',')
+      .map((address, at) => `${address} (id: ${-1 - at} rack: null)`)
+    throw new PlainError(`Request METADATA failed on brokers List(${nodes.join(', ')})`)
+  }
 }
 
 async function describeBroker(client: ClusterClient, { nodeId }: BrokerNode): Promise<string> {

@@ -130,11 +130,10 @@ async function* lines(
   const { isolation, maxMessages, timeoutMs } = plan
   const offsetReset = plan.offset === OffsetSpec.EARLIEST ? 'earliest' : 'latest'
   const consumer = new AssignedConsumer(client, { isolation, offsetReset })
-  for (const { topic, partition } of await chosenPartitions(client, plan)) {
-    await consumer.assign(topic, partition, plan.offset)
-  }
   let shown = 0
   let lastMs = client.clock.monotonicMs()
+  const assigned = Promise.race([assignAll(client, consumer, plan), interrupt.come])
+  await inTime(client, timeoutMs, assigned)
   while (shown < maxMessages && !interrupt.hasCome) {
     for (const fetched of await Promise.race([consumer.poll(), interrupt.come])) {
       const { records, nextOffset } = recordsOf(fetched, isolation)
@@ -147,10 +146,40 @@ async function* lines(
       }
     }
     if (client.clock.monotonicMs() - lastMs > timeoutMs) {
-      throw new PollTimeoutError('org.apache.kafka.common.errors.TimeoutException')
+      throw new PollTimeoutError(TIMEOUT)
     }
   }
 }
+
+async function assignAll(
+  client: ClusterClient,
+  consumer: AssignedConsumer,
+  plan: Plan,
+): Promise<void> {
+  for (const { topic, partition } of await chosenPartitions(client, plan)) {
+    await consumer.assign(topic, partition, plan.offset)
+  }
+}
+
+/** Rejects when the time is over first. */
+async function inTime(
+  { clock }: ClusterClient,
+  timeoutMs: number,
+  work: Promise<unknown>,
+): Promise<void> {
+  let cancel = () => {}
+  const expired = new Promise<never>((_resolve, reject) => {
+    if (timeoutMs === Number.POSITIVE_INFINITY) return
+    cancel = clock.after(timeoutMs, () => reject(new PollTimeoutError(TIMEOUT)))
+  })
+  try {
+    await Promise.race([work, expired])
+  } finally {
+    cancel()
+  }
+}
+
+const TIMEOUT = 'org.apache.kafka.common.errors.TimeoutException'
 
 async function chosenPartitions(
   client: ClusterClient,

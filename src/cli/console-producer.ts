@@ -3,6 +3,7 @@
  * input become records; a record that cannot be sent is told on stderr and the next ones go on.
  */
 
+import { randomInt } from 'node:crypto'
 import { compatibilityPartitioner, Producer } from '@platformatic/kafka'
 import type { Command } from 'commander'
 import { errorMessage } from '../protocol/error-codes.ts'
@@ -136,8 +137,7 @@ class LineSender {
   async #send(records: readonly LineRecord[]): Promise<void> {
     try {
       await this.#producer.send({
-        // Records with the same key go where Java's producer puts them; others in turn.
-        messages: records.map((record) => ({ topic: this.#topic, ...toMessage(record) })),
+        messages: toMessages(this.#topic, records),
         acks: this.#settings.acks,
       })
     } catch (error) {
@@ -151,6 +151,17 @@ class LineSender {
     }
   }
 }
+
+/**
+ * Records with a key go where Java's producer puts them. Those without go to one partition, drawn
+ * anew for each batch: they stay in order.
+ */
+function toMessages(topic: string, records: readonly LineRecord[]) {
+  const partition = randomInt(PARTITIONS_MAX)
+  return records.map((record) => ({ topic, partition, ...toMessage(record) }))
+}
+
+const PARTITIONS_MAX = 2 ** 31
 
 function toMessage({ key, value, headers }: LineRecord) {
   return {

@@ -6,7 +6,7 @@ import type { ClusterClient } from '../client/cluster-client.ts'
 import { ConfigAdmin } from '../client/config-admin.ts'
 import { KafkaError, UnsupportedVersionError } from '../client/kafka-error.ts'
 import { ErrorCode } from '../protocol/error-codes.ts'
-import { ZERO_UUID } from '../protocol/uuid.ts'
+import { uuidToBytes, ZERO_UUID } from '../protocol/uuid.ts'
 import { type CliIo, ExitError } from './cli-io.ts'
 import { exceptionText } from './exception-names.ts'
 import { describedTopicsOrder } from './hash-map-order.ts'
@@ -190,6 +190,7 @@ class TopicTool {
       this.#checkFound(names)
       return names
     }
+    checkUuid(topicId)
     const found = (await this.#admin.listTopics()).filter((topic) => topic.topicId === topicId)
     if (found.length === 0 && !ifExists) {
       throw new Error(`TopicId '${topicId}' does not exist as expected`)
@@ -365,4 +366,22 @@ function addOptions(command: Command): void {
     .option('--at-min-isr-partitions', 'describe only partitions right at min.insync.replicas')
     .option('--topics-with-overrides', 'describe only topics with configs of their own')
     .option('--partition-size-limit-per-response <count>', 'accepted for compatibility')
+}
+
+const UUID_TEXT_MAX = 24
+
+/** In the words of Kafka's `Uuid`. */
+function checkUuid(text: string): void {
+  if (text.length > UUID_TEXT_MAX) {
+    const prefix = text.slice(0, UUID_TEXT_MAX)
+    throw new Error(
+      `Input string with prefix \`${prefix}\` is too long to be decoded as a base64 UUID`,
+    )
+  }
+  const { length } = uuidToBytes(text)
+  if (length === 16) return
+  throw new Error(
+    `Input string \`${text}\` decoded as ${length} bytes, which is not equal to the expected 16 ` +
+      'bytes of a base64-encoded UUID',
+  )
 }

@@ -44,6 +44,7 @@ export class ClusterClient {
   readonly #retryBackoffMs: number
   #brokers: readonly BrokerNode[] = []
   #controllerId = -1
+  #isClosed = false
 
   constructor(connect: ConnectBroker, clock: Clock, options: ClusterClientOptions) {
     this.#clock = clock
@@ -70,7 +71,9 @@ export class ClusterClient {
     return this.#clock
   }
 
+  /** Calls that are under way are not repeated any more. */
   close(): Promise<void> {
+    this.#isClosed = true
     return this.#connections.close()
   }
 
@@ -148,7 +151,7 @@ export class ClusterClient {
       try {
         return await attempt()
       } catch (error) {
-        if (!isTransient(error)) throw error
+        if (!isTransient(error) || this.#isClosed) throw error
         if (error instanceof ConnectionError) this.#controllerId = -1
         if (this.#clock.monotonicMs() + this.#retryBackoffMs >= deadlineMs) {
           throw new CallTimeoutError(timeoutText(callName, error), error)

@@ -30,3 +30,17 @@ test('what we do not know and what we cannot use is said', () => {
   assert.match(text, /ListOffsets\(2\): UNSUPPORTED,/)
   assert.match(text, /UNKNOWN\(99\): 0 to 1\n\)$/)
 })
+
+test('a broker that cannot be reached is told at once', async () => {
+  const brokers = new FakeBrokers([1, 2])
+  brokers.down.add(1)
+  brokers.down.add(2)
+  const args = ['--bootstrap-server', 'b1:9001,b2:9002']
+  assert.deepEqual(await runCli(brokers, brokerApiVersionsCommand, args), {
+    stdout: '',
+    stderr:
+      'Request METADATA failed on brokers ' +
+      'List(b1:9001 (id: -1 rack: null), b2:9002 (id: -2 rack: null))\n',
+    exitCode: 1,
+  })
+})

@@ -17,6 +17,7 @@ export async function runCli(
   brokers: FakeBrokers,
   makeCommand: (io: CliIo, open: OpenCluster) => Command,
   args: readonly string[],
+  clock: FakeClock = new FakeClock(),
 ): Promise<CliResult> {
   let stdout = ''
   let stderr = ''
@@ -30,8 +31,11 @@ export async function runCli(
     env: {},
     stdin: (async function* () {})(),
   }
-  const open: OpenCluster = ({ bootstrap }) =>
-    new ClusterClient(brokers.connect, new FakeClock(), { bootstrap })
+  const open: OpenCluster = ({ bootstrap, callTimeoutMs }) =>
+    new ClusterClient(brokers.connect, clock, {
+      bootstrap,
+      ...(callTimeoutMs === undefined ? {} : { callTimeoutMs }),
+    })
   try {
     await makeCommand(io, open).parseAsync(args, { from: 'user' })
     return { stdout, stderr, exitCode: 0 }
