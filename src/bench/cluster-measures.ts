@@ -18,6 +18,8 @@ export type ClusterMeasure = (bench: ClusterBench) => Promise<Measurement[]>
 const PORT = 18092
 const ZOOKEEPER_PORT = 18181
 const MEBIBYTE = 1024 * 1024
+/** A broker gives back what its start took once it has had nothing to do for two seconds. */
+const UNTIL_IDLE_MS = 8_000
 /** As many as in the figures for Kafka. */
 const FAILOVER_TOPICS = 21
 const PARTITIONS_PER_TOPIC = 20
@@ -74,7 +76,7 @@ async function measureStart({ dataDir }: ClusterBench): Promise<Measurement[]> {
 /** Resident memory of the largest broker, idle and after 2 GB of traffic. */
 function measureMemory({ dataDir, scale }: ClusterBench): Promise<Measurement[]> {
   return withCluster(dataDir, [], async (cluster, admin) => {
-    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    await new Promise((resolve) => setTimeout(resolve, UNTIL_IDLE_MS))
     const idle = largestResidentBytes(cluster)
     const load = new LoadGenerator(await buildLoadGenerator(), cluster.bootstrap)
     const topic = await freshTopic({ admin }, 6)
