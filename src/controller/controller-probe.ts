@@ -113,7 +113,10 @@ export class ControllerProbe {
       if (endpoint?.host !== host || endpoint.port !== port) return this.watch(brokerId)
       ops.push({ kind: 'delete', path: brokerPath(brokerId), version: found.stat.version })
     }
-    log.info(`Controller ${brokerId} refuses connections at ${host}:${port}: it is deposed`)
+    log.info(
+      `Controller ${brokerId} refuses connections at ${host}:${port}: removing ` +
+        `${controllerPath} and its registration`,
+    )
     await zk.multi(ops)
   }
 }
